@@ -428,7 +428,7 @@ generate-semconv:
 
 .PHONY: package-graph
 package-graph: ## Draw the graph of packages, with figures, into docs/architecture.md
-	go -C internal/tools run ./packagegraph $(CURDIR) $(CURDIR)/docs/architecture.md cmd/tapioctl extension/tapioextension receiver/ebpfreceiver internal/store
+	go -C internal/tools run ./packagegraph $(CURDIR) $(CURDIR)/docs/architecture.md cmd/tapioctl extension/tapioextension receiver/ebpfreceiver internal/correlate internal/store
 
 # The references of the configuration, from the doc comments of its structs, of metrics, from each metadata.yaml, and of commands.
 .PHONY: generate-docs

@@ -17,6 +17,7 @@ func lawsOfTheEngine() []law {
 			text:    "baselines know nothing of the engine, detectors only baselines",
 			holdsIn: []string{"internal/correlate/baseline"},
 			forbids: []string{module},
+			allows:  []string{module + "internal/model"},
 		},
 		{
 			text:        "detectors know baselines, classes of failures and model, and nothing else of the engine",

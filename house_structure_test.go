@@ -23,7 +23,7 @@ const (
 func largePackages() map[string]int {
 	return map[string]int{
 		"extension/tapioextension": 40,
-		"internal/correlate":       104,
+		"internal/correlate":       90,
 		"internal/model":           34,
 		"internal/otlp":            31,
 		"internal/profilerules":    33,
@@ -42,8 +42,7 @@ func largeTypes() map[string]int {
 		"extension/tapioextension/internal/notify.Manager": 42,
 		"internal/backend/conformance.suite":               48,
 		"internal/backend/federation.Reader":               40,
-		"internal/correlate.Engine":                        260,
-		"internal/correlate.group":                         40,
+		"internal/correlate.group":                         39,
 		"internal/correlate/report.Incident":               55,
 		"internal/store.Store":                             60,
 		"internal/store.directory":                         40,
@@ -113,6 +112,7 @@ func layers() map[string][]string {
 	return map[string][]string{
 		"cmd/tapioctl/internal":             {"exitcode", "render", "selector", "dial", "input", "app", "profile", "observe", "get", "send", "cli"},
 		"extension/tapioextension/internal": {"admission", "auth", "calls", "ingest", "stream", "gateway", "api"},
+		"internal/correlate":                {"bound", "hash", "lru", "baseline", "bucket", "origin", "logtemplate", "failure", "kernelrule", "detect", "report"},
 		"internal/store":                    {"colenc", "intern", "budget", "ngram", "aggregate"},
 		"receiver/ebpfreceiver/internal":    {"kernel", "emit", "dns", "protocol", "profile", "probe"},
 	}

@@ -3,25 +3,29 @@
 
 package correlate
 
-import "math"
+import (
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/lru"
+)
+
+// threshold says how strong an anomaly must be, by the number of quantities that are judged.
+type threshold struct {
+	graph  *graph
+	lines  *lru.Table[lineKey, *line]
+	series *lru.Table[seriesKey, *series]
+}
 
 // alarmAt returns the strength from which an anomaly opens an incident. At this strength chance alone
 // would open one incident in three weeks, over all the quantities that are judged. Strengths follow
 // the chi-squared distribution with one degree of freedom.
-func (e *Engine) alarmAt() float64 {
-	return strengthOf(1 / (e.quantities() * windowsUntilFalse))
-}
-
-// strengthOf returns the strength that chance alone exceeds with this probability.
-func strengthOf(probability float64) float64 {
-	root := math.Erfcinv(probability)
-	return 2 * root * root
+func (th *threshold) alarmAt() float64 {
+	return baseline.StrengthOf(1 / (th.quantities() * windowsUntilFalse))
 }
 
 // quantities estimates how many quantities the engine judges.
-func (e *Engine) quantities() float64 {
-	g := e.graph
-	return float64(max(minJudged, g.features+g.operations.size()+g.calls.size()+g.dependencies.size()+e.lines.size()+e.series.size()))
+func (th *threshold) quantities() float64 {
+	g := th.graph
+	return float64(max(minJudged, g.features+g.operations.Size()+g.calls.Size()+g.dependencies.Size()+th.lines.Size()+th.series.Size()))
 }
 
 const (

@@ -23,21 +23,21 @@ type view struct {
 // Runs implements detect.View.
 func (v view) Runs() iter.Seq[detect.Runs] {
 	return func(yield func(detect.Runs) bool) {
-		for _, held := range v.graph.operations.all() {
+		for _, held := range v.graph.operations.All() {
 			if o := *held; v.recent(&o.tail.Shares) && !yield(detect.Runs{
 				Role: detect.RoleOperation, Service: o.key.service, Name: o.key.name, Tail: &o.tail, Habit: &o.habit, Drift: &o.drift, Handle: o,
 			}) {
 				return
 			}
 		}
-		for key, held := range v.graph.calls.all() {
+		for key, held := range v.graph.calls.All() {
 			if c := *held; c.paired && v.recent(&c.tail.Shares) && !yield(detect.Runs{
 				Role: detect.RoleWay, Service: key.callee, Peer: key.caller, Name: "call", Tail: &c.tail, Habit: &c.habit, Handle: c,
 			}) {
 				return
 			}
 		}
-		for key, held := range v.graph.dependencies.all() {
+		for key, held := range v.graph.dependencies.All() {
 			d := *held
 			v.recent(&d.tail.Shares)
 			if v.recent(&d.failures) && !yield(detect.Runs{
@@ -61,29 +61,29 @@ func (v view) recent(s *baseline.Shares) bool {
 }
 
 // anomalySigns converts what the detectors of package detect find into anomalies (signs).
-func (e *Engine) anomalySigns(slot int64, add func(*sign)) {
-	v := view{graph: e.graph, slot: slot}
+func (rd *runDetector) anomalySigns(slot int64, add func(*sign)) {
+	v := view{graph: rd.graph, slot: slot}
 	for _, d := range detect.All() {
 		for _, a := range d.Detect(v) {
-			add(e.signOf(&a))
+			add(rd.signOf(&a))
 		}
 	}
 }
 
 // signOf converts one anomaly of package detect into a sign.
-func (e *Engine) signOf(a *detect.Anomaly) *sign {
-	s := e.newSign(e.serviceNamed(a.Blamed), classSelf, a.Of.Name, a.Of.Peer, change{slot: a.Since, ratio: a.Strength})
+func (rd *runDetector) signOf(a *detect.Anomaly) *sign {
+	s := newSign(rd.time, rd.topology.serviceNamed(a.Blamed), classSelf, a.Of.Name, a.Of.Peer, baseline.ChangePoint{Bucket: a.Since, Ratio: a.Strength})
 	s.count = a.Count
 	s.supports = a.Expected
 	switch a.Kind {
 	case detect.KindFails:
-		e.describeFailing(s, a)
+		rd.describeFailing(s, a)
 	case detect.KindNameFailure:
-		e.describeNameFailure(s, a)
+		rd.describeNameFailure(s, a)
 	case detect.KindCreep:
-		e.describeCreep(s, a)
+		rd.describeCreep(s, a)
 	default:
-		e.describeSlower(s, a)
+		rd.describeSlower(s, a)
 	}
 	return s
 }
@@ -94,7 +94,7 @@ func (s *sign) slower(a *detect.Anomaly) {
 	s.size = min(1, (a.After-a.Before)/math.Ln10)
 }
 
-func (e *Engine) describeSlower(s *sign, a *detect.Anomaly) {
+func (rd *runDetector) describeSlower(s *sign, a *detect.Anomaly) {
 	s.slower(a)
 	s.share = a.Share
 	part := ""
@@ -104,18 +104,18 @@ func (e *Engine) describeSlower(s *sign, a *detect.Anomaly) {
 	var tail *baseline.Tail
 	switch of := a.Of.Handle.(type) {
 	case *operation:
-		s.within(e.sliceOf(a.Of.Service, a.Since, slowRuns))
+		s.within(rd.topology.sliceOf(a.Of.Service, a.Since, slowRuns))
 		if part != "" {
 			part = fmt.Sprintf(" in %s of its runs", percent(a.Share))
 		}
-		s.passMetered(of.service, e.now, a.Since)
-		s.text = fmt.Sprintf("%s of %s takes %s%s instead of %s%s", a.Of.Name, a.Of.Service, millis(s.after), ownCode(s, of, e.now), millis(s.before), part)
+		s.passMetered(of.service, rd.time.Now, a.Since)
+		s.text = fmt.Sprintf("%s of %s takes %s%s instead of %s%s", a.Of.Name, a.Of.Service, millis(s.after), ownCode(s, of, rd.time.Now), millis(s.before), part)
 		s.evidence = of.evidence.evidence("a slow request")
 		s.locate(of.place)
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
 	case *call:
-		e.graph.describeWay(s, callKey{a.Of.Peer, a.Of.Service, of.derived}, a.Since)
+		rd.graph.describeWay(s, callKey{a.Of.Peer, a.Of.Service, of.derived}, a.Since)
 		s.text = fmt.Sprintf("calls from %s to %s spend %s between the two instead of %s%s", a.Of.Peer, a.Of.Service, millis(s.after), millis(s.before), part)
 		s.evidence = of.evidence.evidence("waited between client and server")
 		of.habit.Deviates(a.Since, a.After-a.Before)
@@ -131,16 +131,16 @@ func (e *Engine) describeSlower(s *sign, a *detect.Anomaly) {
 		of.habit.Deviates(a.Since, a.After-a.Before)
 		tail = &of.tail
 	}
-	s.until = e.timeOf(tail.Newest() + 1)
+	s.until = rd.time.Start(tail.Newest() + 1)
 	s.keepOut = func() {
 		tail.Exclude(a.Since)
 		switch of := a.Of.Handle.(type) {
 		case *operation:
 			if of.past != nil {
-				of.self.keepOut(a.Since)
+				of.self.KeepOut(a.Since)
 			}
 		case *call:
-			of.gap.keepOut(a.Since)
+			of.gap.KeepOut(a.Since)
 		}
 	}
 }
@@ -153,7 +153,7 @@ func reasoned(reason string) string {
 	return reason
 }
 
-func (e *Engine) describeFailing(s *sign, a *detect.Anomaly) {
+func (rd *runDetector) describeFailing(s *sign, a *detect.Anomaly) {
 	d := a.Of.Handle.(*dependency)
 	s.dependency = true
 	s.key.class, s.key.what = classError, reasoned(a.Of.Reason)
@@ -170,9 +170,9 @@ func (e *Engine) describeFailing(s *sign, a *detect.Anomaly) {
 	s.brief = fmt.Sprintf("calls from %s to %s fail%s", a.Of.Peer, a.Of.Service, with)
 	s.evidence = d.failed.evidence("failed")
 	if s.key.service == a.Of.Service {
-		s.within(instanceAt(e, d, a.Share))
+		s.within(instanceAt(rd.topology, d, a.Share))
 	}
-	s.until = e.timeOf(d.failures.Newest() + 1)
+	s.until = rd.time.Start(d.failures.Newest() + 1)
 	s.keepOut = func() { d.failures.Exclude(a.Since) }
 }
 
@@ -182,30 +182,30 @@ func nameServers() []string {
 }
 
 // nameServer returns the service that resolves names, or "dns" if none is known.
-func (e *Engine) nameServer() string {
+func (t *topology) nameServer() string {
 	for _, name := range nameServers() {
-		if known, found := e.graph.aliases[folded(name)]; found {
+		if known, found := t.graph.aliases[folded(name)]; found {
 			return known
 		}
 	}
 	return "dns"
 }
 
-func (e *Engine) describeNameFailure(s *sign, a *detect.Anomaly) {
-	e.describeFailing(s, a)
-	s.key.service, s.key.peer = e.nameServer(), a.Of.Peer
+func (rd *runDetector) describeNameFailure(s *sign, a *detect.Anomaly) {
+	rd.describeFailing(s, a)
+	s.key.service, s.key.peer = rd.topology.nameServer(), a.Of.Peer
 	s.pod, s.node, s.label = "", "", ""
 	s.callee = a.Of.Service
-	e.graph.call(a.Of.Peer, s.key.service)
+	rd.graph.call(a.Of.Peer, s.key.service)
 	s.text = fmt.Sprintf("%s cannot resolve names: %s of the calls from %s to %s fail with “%s” instead of %s",
 		s.key.service, percent(a.Share), a.Of.Peer, a.Of.Service, a.Of.Reason, percent(a.Usual))
 	s.brief = fmt.Sprintf("names cannot be resolved: “%s”", a.Of.Reason)
 }
 
-func (e *Engine) describeCreep(s *sign, a *detect.Anomaly) {
+func (rd *runDetector) describeCreep(s *sign, a *detect.Anomaly) {
 	s.slower(a)
 	s.hours = a.Hours
-	s.onset = e.now - min(e.now, model.Nanos(a.Hours)*hour)
+	s.onset = rd.time.Now - min(rd.time.Now, model.Nanos(a.Hours)*hour)
 	what := fmt.Sprintf("%s of %s", a.Of.Name, a.Of.Service)
 	switch of := a.Of.Handle.(type) {
 	case *operation:

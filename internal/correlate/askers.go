@@ -3,6 +3,8 @@
 
 package correlate
 
+import "github.com/tapio/tapio/internal/correlate/baseline"
+
 // What a service does depends on its caller and on the operation that is called. A step that runs for
 // only one of two callers occurs in a smaller share of all runs as soon as the other one calls more,
 // although no code changed (Simpson's paradox). So the engine expects a step only in runs on behalf of
@@ -26,7 +28,7 @@ type askerKey struct{ caller, door string }
 
 type asker struct {
 	key  askerKey
-	runs *history // nil for an only caller: all runs of the operation are its own
+	runs *baseline.History // nil for an only caller: all runs of the operation are its own
 }
 
 // askerOf finds the caller of a run by following its parents to the span where the call enters the
@@ -47,14 +49,14 @@ func askerOf(runs []execution, i int) askerKey {
 }
 
 // askedBy counts a run for its caller, and returns the index of the caller.
-func (g *graph) askedBy(o *operation, key askerKey, slot int64, s sample) int {
+func (g *graph) askedBy(o *operation, key askerKey, slot int64, s baseline.Sample) int {
 	place := o.placeOf(key)
 	if place == len(o.askers) && (len(o.askers) == 0 || g.roomForAsker()) {
 		g.addAsker(o, key, slot)
 	}
 	place = min(place, len(o.askers)-1)
 	if runs := o.askers[place].runs; runs != nil {
-		runs.observe(slot, s)
+		runs.Observe(slot, s)
 	}
 	return place
 }
@@ -76,11 +78,11 @@ func (g *graph) roomForAsker() bool { return g.features+g.askers+2 <= g.maxFeatu
 func (g *graph) addAsker(o *operation, key askerKey, slot int64) {
 	added := asker{key: key}
 	if len(o.askers) > 0 {
-		added.runs = &history{}
+		added.runs = &baseline.History{}
 		g.askers++
 	}
 	if len(o.askers) == 1 {
-		o.runs.advance(slot)
+		o.runs.Advance(slot)
 		first := o.runs
 		o.askers[0].runs = &first
 		g.askers++
@@ -90,14 +92,14 @@ func (g *graph) addAsker(o *operation, key askerKey, slot int64) {
 
 // chances returns the runs in which a step may be expected that occurs on behalf of these callers: all
 // runs if it occurs for each caller.
-func (o *operation) chances(of askerSet) *history {
+func (o *operation) chances(of askerSet) *baseline.History {
 	if len(o.askers) < 2 || askerSet(1<<len(o.askers)-1).within(of) {
 		return &o.runs
 	}
-	sum := history{head: o.runs.head}
+	sum := baseline.History{Head: o.runs.Head}
 	for i := range o.askers {
 		if askerSet(0).with(i).within(of) {
-			sum.addAll(o.askers[i].runs)
+			sum.AddAll(o.askers[i].runs)
 		}
 	}
 	return &sum

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/origin"
 )
 
 // asks lets two services ask: one whose orders are booked, and one that only looks.
@@ -56,24 +59,24 @@ func TestRequestsOfAnotherCallerThatEndAtOnceAreNoSign(t *testing.T) {
 
 func TestMoreAskersThanAreKeptApartAreTakenTogether(t *testing.T) {
 	g := newGraph(16 << 20)
-	o := g.operation(g.service(&origin{service: "desk"}), "POST /order", kindServer)
+	o := g.operation(g.service(&origin.Origin{Service: "desk"}), "POST /order", kindServer)
 	for i := range 3 * maxAskers {
-		place := g.askedBy(o, askerKey{caller: varied("caller", i)}, 1000, sample{n: 1})
-		o.runs.observe(1000, sample{n: 1})
+		place := g.askedBy(o, askerKey{caller: varied("caller", i)}, 1000, baseline.Sample{N: 1})
+		o.runs.Observe(1000, baseline.Sample{N: 1})
 		assert.Equal(t, min(i, maxAskers-1), place)
 	}
 	assert.Equal(t, maxAskers, g.askers)
-	assert.InDelta(t, 1, o.chances(askerSet(0).with(0)).total().n, 1e-6)
-	assert.InDelta(t, 2*maxAskers+1, o.chances(askerSet(0).with(maxAskers-1)).total().n, 1e-6)
+	assert.InDelta(t, 1, o.chances(askerSet(0).with(0)).Total().N, 1e-6)
+	assert.InDelta(t, 2*maxAskers+1, o.chances(askerSet(0).with(maxAskers-1)).Total().N, 1e-6)
 	assert.Same(t, &o.runs, o.chances(1<<maxAskers-1))
 }
 
 func TestWhereThereIsNoRoomAllAskersAreTakenTogether(t *testing.T) {
 	g := newGraph(16 << 20)
 	g.features = g.maxFeatures
-	o := g.operation(g.service(&origin{service: "desk"}), "POST /order", kindServer)
+	o := g.operation(g.service(&origin.Origin{Service: "desk"}), "POST /order", kindServer)
 	for i := range 3 {
-		assert.Zero(t, g.askedBy(o, askerKey{caller: varied("caller", i)}, 1000, sample{n: 1}))
+		assert.Zero(t, g.askedBy(o, askerKey{caller: varied("caller", i)}, 1000, baseline.Sample{N: 1}))
 	}
 	assert.Same(t, &o.runs, o.chances(1))
 	assert.Zero(t, g.askers)

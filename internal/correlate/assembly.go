@@ -8,7 +8,10 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/correlate/linerun"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
+	"github.com/tapio/tapio/internal/correlate/lru"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -26,7 +29,7 @@ const (
 // assembly collects the spans of each trace, and the log lines that name it, until none has arrived
 // for one bucket of event time.
 type assembly struct {
-	traces  *lru[model.TraceID, *openTrace]
+	traces  *lru.Table[model.TraceID, *openTrace]
 	bytes   int
 	limit   int
 	skipped uint64
@@ -64,7 +67,7 @@ type note struct {
 	span     model.SpanID
 	time     model.Nanos
 	service  *service
-	template *template
+	template *logtemplate.Template
 	failed   bool
 	uid      string
 	place    string // of a failure: place in the source code
@@ -73,7 +76,7 @@ type note struct {
 }
 
 func newAssembly(bytes int) *assembly {
-	return &assembly{traces: newLRU[model.TraceID, *openTrace](bytes/traceCost + 1), limit: bytes}
+	return &assembly{traces: lru.New[model.TraceID, *openTrace](bytes/traceCost + 1), limit: bytes}
 }
 
 // wants reports whether the trace is in the sample.
@@ -90,13 +93,13 @@ func (a *assembly) open(id model.TraceID, when model.Nanos, cost int) *openTrace
 	if a.taken >= slotParts {
 		a.thin()
 	}
-	found := a.traces.get(id)
+	found := a.traces.Get(id)
 	if found == nil {
 		a.makeRoom(traceCost + cost)
 		if !a.wants(id) { // makeRoom may have halved the sample
 			return nil
 		}
-		found = a.traces.put(id, &openTrace{})
+		found = a.traces.Put(id, &openTrace{})
 		a.charge(*found, traceCost)
 	}
 	t := *found
@@ -105,7 +108,7 @@ func (a *assembly) open(id model.TraceID, when model.Nanos, cost int) *openTrace
 		return nil
 	}
 	a.makeRoom(cost)
-	if a.traces.peek(id) == nil { // it was itself dropped to free memory
+	if a.traces.Peek(id) == nil { // it was itself dropped to free memory
 		return nil
 	}
 	a.charge(t, cost)
@@ -122,12 +125,12 @@ func (a *assembly) charge(t *openTrace, bytes int) {
 
 // makeRoom drops the traces that have waited longest, and halves the sample.
 func (a *assembly) makeRoom(cost int) {
-	for a.bytes+cost > a.limit && a.traces.size() > 0 {
-		oldest := a.traces.last
-		a.skipped += uint64(len(oldest.value.spans))
-		a.drop(oldest.key, oldest.value)
-		a.traces.evicted++
-		if a.traces.evicted%1024 == 1 {
+	for a.bytes+cost > a.limit && a.traces.Size() > 0 {
+		id, oldest := a.traces.Last()
+		a.skipped += uint64(len(oldest.spans))
+		a.drop(id, oldest)
+		a.traces.Evicted++
+		if a.traces.Evicted%1024 == 1 {
 			a.thin()
 		}
 	}
@@ -135,7 +138,7 @@ func (a *assembly) makeRoom(cost int) {
 
 func (a *assembly) drop(id model.TraceID, t *openTrace) {
 	a.bytes -= t.bytes
-	a.traces.remove(id)
+	a.traces.Remove(id)
 }
 
 // thin halves the sample. It also drops the open traces that are no longer in it: the rest of them
@@ -145,7 +148,7 @@ func (a *assembly) thin() {
 		a.sample++
 	}
 	a.taken, a.thinned = 0, true
-	for id, t := range a.traces.all() {
+	for id, t := range a.traces.All() {
 		if !inSample(id, a.sample) {
 			a.skipped += uint64(len((*t).spans))
 			a.drop(id, *t)
@@ -166,7 +169,7 @@ func (a *assembly) endSlot() {
 
 // due hands over, and forgets, the traces to which nothing was added since the given time.
 func (a *assembly) due(before model.Nanos, done func(model.TraceID, *openTrace)) {
-	for id, t := range a.traces.all() {
+	for id, t := range a.traces.All() {
 		if (*t).last < before {
 			trace := *t
 			a.drop(id, trace)
@@ -215,7 +218,7 @@ func (t *openTrace) take(g *graph, runs []linerun.Run, place int) {
 	first := &t.notes[run.Lines[0]]
 	part := spanPart{
 		id: placeID(place, 0), start: run.Start, end: run.End, adjusted: 1, derived: true,
-		op: g.operation(first.service, first.template.request(), kindInternal),
+		op: g.operation(first.service, requestOf(first.template), kindInternal),
 	}
 	for _, l := range run.Lines {
 		t.notes[l].span = part.id
@@ -236,13 +239,13 @@ func (t *openTrace) take(g *graph, runs []linerun.Run, place int) {
 	t.spans = append(t.spans, part)
 }
 
-// request names the operation of a derived span by the first line that it logs: by the place in the
+// requestOf names the operation of a derived span by the first line that it logs: by the place in the
 // source code or, if that is unknown, by the first line of the template.
-func (t *template) request() string {
-	if place := t.codePlace(); place != "" {
+func requestOf(t *logtemplate.Template) string {
+	if place := t.CodePlace(); place != "" {
 		return place
 	}
-	return "“" + clipped(message(t.text), 80) + "”"
+	return "“" + bound.Text(logtemplate.Message(t.Text), 80) + "”"
 }
 
 // placeID makes a span id that is unique within a trace, from the index of a run and the kind of its
@@ -251,4 +254,14 @@ func placeID(place int, kind byte) (id model.SpanID) {
 	binary.BigEndian.PutUint32(id[:], uint32(place))
 	id[6], id[7] = 1, kind
 	return id
+}
+
+// statement identifies the statement that wrote the line: by its place in the source code, else by the
+// template. Failures are identified by the template, because one statement often writes all errors of
+// a program.
+func (n *note) statement() string {
+	if n.failed || n.template.Place == "" {
+		return n.template.Text
+	}
+	return n.template.Place
 }

@@ -8,15 +8,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
 )
 
 // commonCallees adds an anomaly of a service at whose calls the runs of several other services end
 // early. Each of those looks as if it had stopped by itself; the callee is what they have in common.
-func (e *Engine) commonCallees(signs []*sign) []*sign {
+func (rd *runDetector) commonCallees(signs []*sign) []*sign {
 	by := map[string][]*sign{}
 	var order []string
 	for _, s := range signs {
-		if s.endsAt == "" || s.strength < hintStrength {
+		if s.endsAt == "" || s.strength < baseline.HintStrength {
 			continue
 		}
 		if by[s.endsAt] == nil {
@@ -26,7 +28,7 @@ func (e *Engine) commonCallees(signs []*sign) []*sign {
 	}
 	for _, callee := range order {
 		if names := callersIn(by[callee]); len(names) >= minIdle {
-			signs = append(signs, e.endingSign(callee, names, by[callee]))
+			signs = append(signs, rd.endingSign(callee, names, by[callee]))
 		}
 	}
 	slices.SortStableFunc(signs, compareSigns)
@@ -44,9 +46,9 @@ func callersIn(signs []*sign) []string {
 	return names
 }
 
-func (e *Engine) endingSign(callee string, names []string, ends []*sign) *sign {
+func (rd *runDetector) endingSign(callee string, names []string, ends []*sign) *sign {
 	strongest := slices.MaxFunc(ends, func(a, b *sign) int { return int(a.strength - b.strength) })
-	s := e.newSign(e.serviceNamed(callee), classPath, "last call", "", change{slot: e.slotOf(strongest.onset), ratio: strongest.strength})
+	s := newSign(rd.time, rd.topology.serviceNamed(callee), classPath, "last call", "", baseline.ChangePoint{Bucket: rd.time.Of(strongest.onset), Ratio: strongest.strength})
 	s.onset, s.count, s.before, s.after, s.unit, s.size = strongest.onset, strongest.count, strongest.before, strongest.after, strongest.unit, 1
 	s.text = fmt.Sprintf("runs of %s end once they call %s, since %s; before they went on", strings.Join(names, " and "), callee, clock(s.onset))
 	s.brief = fmt.Sprintf("%s no longer lets its callers go on (%s)", callee, strings.Join(names, ", "))
@@ -69,7 +71,7 @@ func (g *graph) callee(r *red) string {
 
 // hasCallers reports whether another service is known to call this one.
 func (g *graph) hasCallers(name string) bool {
-	for key := range g.calls.all() {
+	for key := range g.calls.All() {
 		if key.callee == name && key.caller != name {
 			return true
 		}

@@ -12,29 +12,29 @@ import (
 
 // causal correlates the cause with each affected service that calls it and did not deviate earlier,
 // and within a service an exhausted resource with its consequences.
-func causal(e *Engine, g *group, _ []*sign) []*model.Correlation {
+func causal(de *describer, g *group, _ []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	cause := g.ranking[0]
 	for _, effect := range g.ranking[1:] {
-		if !e.calls(effect.service, cause.service) || effect.onset+2*e.slotWidth() < cause.onset {
+		if !de.topology.calls(effect.service, cause.service) || effect.onset+2*de.time.Width() < cause.onset {
 			continue
 		}
-		c := e.joined(g, model.CorrelationCausal, "call_direction", []*sign{cause.reason, effect.reason}, cause.score/(cause.score+effect.score),
+		c := de.joined(g, model.CorrelationCausal, "call_direction", []*sign{cause.reason, effect.reason}, cause.score/(cause.score+effect.score),
 			fmt.Sprintf("%s calls %s: %s; then %s", effect.service, cause.service, cause.reason.text, effect.reason.text))
 		c.Entities = []model.Entity{serviceEntity(cause.service), serviceEntity(effect.service)}
 		list = append(list, c)
 	}
-	return append(list, chains(e, g, g.ofService(cause.service))...)
+	return append(list, chains(de, g, g.ofService(cause.service))...)
 }
 
 // chains correlates kernel events that are known to follow each other: memory runs out before the
 // process is killed, and connections to a killed process are refused.
-func chains(e *Engine, g *group, own []*sign) []*model.Correlation {
+func chains(de *describer, g *group, own []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for _, first := range own {
 		for _, then := range own {
 			if first != then && first.onset <= then.onset && leadsTo(first, then) {
-				list = append(list, e.joined(g, model.CorrelationCausal, "kernel_chain", []*sign{first, then}, 1,
+				list = append(list, de.joined(g, model.CorrelationCausal, "kernel_chain", []*sign{first, then}, 1,
 					first.text+", and then "+then.text))
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -15,20 +16,20 @@ import (
 const maxFactors = 10
 
 // rootCause ranks the candidates, and lists how the fault propagated from the first one.
-func (e *Engine) rootCause(g *group) model.RootCause {
+func (de *describer) rootCause(g *group) model.RootCause {
 	var rc model.RootCause
 	total := 0.0
 	for _, r := range g.ranking {
 		total += r.odds()
 	}
 	// The weight of a cause that is none of the candidates: as much as one hint.
-	total += hintStrength * hintStrength
+	total += baseline.HintStrength * baseline.HintStrength
 	for i := range g.ranking[:min(maxFactors, len(g.ranking))] {
 		r := &g.ranking[i]
 		own := g.ofService(r.service)
 		factor := model.CausalFactor{
-			Rank: uint32(i + 1), Entity: e.entityOf(r.service, own), Probability: r.odds() / total, Reason: e.say(g.reasonOf(r)),
-			Within: e.within(r.service, own),
+			Rank: uint32(i + 1), Entity: de.entityOf(r.service, own), Probability: r.odds() / total, Reason: de.facts.say(g.reasonOf(r)),
+			Within: de.within(r.service, own),
 		}
 		for _, s := range own[:min(4, len(own))] {
 			factor.Evidence = append(factor.Evidence, s.evidence...)
@@ -44,8 +45,8 @@ func (e *Engine) rootCause(g *group) model.RootCause {
 	if reason := g.ranking[0].reason; !reason.opening() {
 		rc.Confidence *= weightOf(reason.key.class) // this class of anomalies is mostly an effect
 	}
-	rc.Chain = e.chain(g)
-	rc.Evidence = e.evidenceOf(g)
+	rc.Chain = de.chain(g)
+	rc.Evidence = de.facts.evidenceOf(g)
 	if d := g.doing; d != nil && g.place == nil {
 		d.addTo(&rc)
 	}
@@ -65,7 +66,7 @@ func (r *ranked) odds() float64 {
 
 // entityOf returns a service as an entity, with pod, node, process and place in the code where its
 // anomalies have them.
-func (e *Engine) entityOf(service string, own []*sign) model.Entity {
+func (de *describer) entityOf(service string, own []*sign) model.Entity {
 	entity := serviceEntity(service)
 	put := func(key, value string) {
 		if _, has := entity.Attributes.Get(key); value != "" && !has {
@@ -76,10 +77,10 @@ func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 		put(part.key, part.name)
 		put(semconv.K8sPodName, part.pod)
 		put(semconv.K8sNodeName, part.node)
-	} else if only := e.onlyInstance(service); only != nil {
+	} else if only := de.topology.onlyInstance(service); only != nil {
 		put(semconv.K8sPodName, only.pod)
 		put(semconv.K8sNodeName, only.node)
-	} else if s := e.serviceNamed(service); !e.sendsSpans(service) {
+	} else if s := de.topology.serviceNamed(service); !de.topology.sendsSpans(service) {
 		put(semconv.K8sPodName, s.pod)
 		put(semconv.K8sNodeName, s.node)
 	}
@@ -98,7 +99,7 @@ func (e *Engine) entityOf(service string, own []*sign) model.Entity {
 		default: // no other kind adds an attribute
 		}
 	}
-	return e.asPeer(entity)
+	return de.asPeer(entity)
 }
 
 // maxWithin is the most places in the code, and the most processes, that are listed for a cause.
@@ -106,7 +107,7 @@ const maxWithin = 3
 
 // within lists the parts of a service to look at, the most specific first. own holds its anomalies,
 // the strongest first.
-func (e *Engine) within(service string, own []*sign) []model.Entity {
+func (de *describer) within(service string, own []*sign) []model.Entity {
 	var list []model.Entity
 	for _, kind := range [...]model.EntityKind{model.EntityCode, model.EntityProcess} {
 		named := map[string]bool{"": true}
@@ -117,13 +118,13 @@ func (e *Engine) within(service string, own []*sign) []model.Entity {
 			}
 		}
 	}
-	s := e.serviceNamed(service)
+	s := de.topology.serviceNamed(service)
 	pod, node := s.pod, s.node
 	if part := sliceIn(own); part != nil {
 		pod, node = part.pod, part.node
-	} else if e.sendsSpans(service) {
+	} else if de.topology.sendsSpans(service) {
 		pod, node = "", ""
-		if only := e.onlyInstance(service); only != nil {
+		if only := de.topology.onlyInstance(service); only != nil {
 			pod, node = only.pod, only.node
 		}
 	}
@@ -137,7 +138,7 @@ func (e *Engine) within(service string, own []*sign) []model.Entity {
 
 // chain lists breadth first how the fault propagated along calls, from the cause to the affected
 // services.
-func (e *Engine) chain(g *group) []model.CausalLink {
+func (de *describer) chain(g *group) []model.CausalLink {
 	var links []model.CausalLink
 	onsets := map[string]ranked{}
 	for _, r := range g.ranking {
@@ -145,7 +146,7 @@ func (e *Engine) chain(g *group) []model.CausalLink {
 	}
 	queue := []string{g.ranking[0].service}
 	if g.place != nil {
-		links, queue = g.place.links(e, g), slices.Clone(g.place.hit)
+		links, queue = g.place.links(de.facts, g), slices.Clone(g.place.hit)
 	}
 	seen := map[string]bool{}
 	for _, cause := range queue {
@@ -154,26 +155,26 @@ func (e *Engine) chain(g *group) []model.CausalLink {
 	for len(queue) > 0 && len(links) < maxFactors {
 		cause := queue[0]
 		queue = queue[1:]
-		for _, caller := range append(e.callersOf(cause), e.waitingFor(g, cause)...) {
+		for _, caller := range append(de.topology.callersOf(cause), de.topology.waitingFor(g, cause)...) {
 			r, hit := onsets[caller]
 			if !hit || seen[caller] {
 				continue
 			}
 			seen[caller] = true
 			queue = append(queue, caller)
-			links = append(links, e.callLink(g, cause, r))
+			links = append(links, de.callLink(g, cause, r))
 		}
 	}
 	return links
 }
 
-func (e *Engine) callLink(g *group, cause string, r ranked) model.CausalLink {
+func (de *describer) callLink(g *group, cause string, r ranked) model.CausalLink {
 	link := model.CausalLink{
 		Cause: serviceEntity(cause), Effect: serviceEntity(r.service), Onset: r.onset,
-		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, e.say(g.reasonOf(&r))),
+		Mechanism:  fmt.Sprintf("%s calls %s and waits for it or gets its errors: %s", r.service, cause, de.facts.say(g.reasonOf(&r))),
 		Confidence: certainty(r.reason.strength),
 	}
-	if !e.calls(r.service, cause) {
+	if !de.topology.calls(r.service, cause) {
 		link.Mechanism = fmt.Sprintf("%s shares its CPU quota with %s and has to wait: %s", r.service, cause, r.reason.text)
 	}
 	if own := g.ofService(r.service); len(own) > 0 {
@@ -182,9 +183,9 @@ func (e *Engine) callLink(g *group, cause string, r ranked) model.CausalLink {
 	return link
 }
 
-func (e *Engine) callersOf(service string) []string {
+func (t *topology) callersOf(service string) []string {
 	var list []string
-	for key := range e.graph.calls.all() {
+	for key := range t.graph.calls.All() {
 		if key.callee == service {
 			list = append(list, key.caller)
 		}

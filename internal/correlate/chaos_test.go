@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -72,7 +74,7 @@ func (c *chaos) resource(i int) *model.Resource {
 		put("k8s.node.name", fmt.Sprintf("node-%d", i%5))
 	}
 	if c.IntN(3) == 0 {
-		put(cgroupKey, fmt.Sprintf("/slice-%d", i%7))
+		put(origin.CgroupKey, fmt.Sprintf("/slice-%d", i%7))
 	}
 	put("cloud.availability_zone", fmt.Sprintf("zone-%d", i%3))
 	put("service.version", fmt.Sprintf("v%d", c.IntN(3)))
@@ -155,7 +157,7 @@ func (c *chaos) text() string {
 func (c *chaos) kernel(service int, name string) model.Event {
 	keys := [...]string{
 		"error.type", "process.exit.code", "tapio.process.exit_signal", "tapio.syscall.name", "dns.question.name", "server.address", "disk.device",
-		"file.directory", "process.executable.path", "tapio.process.key", programKey,
+		"file.directory", "process.executable.path", "tapio.process.key", origin.ProgramKey,
 	}
 	attributes := c.peer(c.IntN(len(c.resources)))
 	for _, key := range keys {
@@ -211,7 +213,7 @@ func (c *chaos) step(requests int) {
 		}
 	}
 	if c.IntN(20) == 0 && len(events) > 0 { // a clock that is wrong
-		events[c.IntN(len(events))].Time = [...]model.Nanos{0, 1, 170 * second, minTime, maxTime + 1, math.MaxUint64}[c.IntN(6)]
+		events[c.IntN(len(events))].Time = [...]model.Nanos{0, 1, 170 * second, bucket.MinTime, bucket.MaxTime + 1, math.MaxUint64}[c.IntN(6)]
 	}
 	c.e.ObserveEvents(events)
 	c.e.ObserveSpans(spans)

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/correlate/failure"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -20,7 +22,7 @@ func (g *group) reasonOf(r *ranked) *sign {
 	own := g.ofService(r.service)
 	if r.reason.key.class == classKernel {
 		for _, s := range own {
-			if s.key.class == classKernel && s.strength >= alarmStrength && leadsTo(s, r.reason) {
+			if s.key.class == classKernel && s.strength >= baseline.AlarmStrength && leadsTo(s, r.reason) {
 				return s
 			}
 		}
@@ -36,7 +38,7 @@ func (g *group) reasonOf(r *ranked) *sign {
 		return r.reason
 	}
 	for _, s := range own {
-		if (s.quotes() || s.from != "" && s.quote != "") && s.strength >= alarmStrength && near(s.onset, r.reason.onset) {
+		if (s.quotes() || s.from != "" && s.quote != "") && s.strength >= baseline.AlarmStrength && near(s.onset, r.reason.onset) {
 			return s
 		}
 	}
@@ -51,7 +53,7 @@ func (g *group) quotedReason(r *ranked) *sign {
 		return reason
 	}
 	for _, s := range g.ofService(r.service) {
-		if s.quotes() && s.strength >= hintStrength && near(s.onset, reason.onset) {
+		if s.quotes() && s.strength >= baseline.HintStrength && near(s.onset, reason.onset) {
 			return s
 		}
 	}
@@ -66,7 +68,7 @@ func (g *group) quoteCaller(f *report.Fact) {
 	}
 	for _, s := range g.signs() {
 		if s.key.service == f.Peer && s.key.class == classError && s.from == "" && s.complainsOf(f.Service) {
-			f.Quote = cmp.Or(s.quote, message(s.key.what))
+			f.Quote = cmp.Or(s.quote, logtemplate.Message(s.key.what))
 			return
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -38,14 +40,14 @@ func TestTheTopFrameIsWhereTheExceptionArose(t *testing.T) {
 		"none":  {"it went wrong", ""},
 		"empty": {"", ""},
 	} {
-		assert.Equal(t, c.place, topFrame(c.stack), name)
+		assert.Equal(t, c.place, logtemplate.TopFrame(c.stack), name)
 	}
 }
 
 func FuzzTopFrame(f *testing.F) {
 	f.Add("at (\n\t)\n")
 	f.Fuzz(func(t *testing.T, stack string) {
-		assert.LessOrEqual(t, len(topFrame(stack)), maxName)
+		assert.LessOrEqual(t, len(logtemplate.TopFrame(stack)), bound.MaxName)
 	})
 }
 
@@ -55,9 +57,9 @@ func TestThePlaceOfALogCallIsReported(t *testing.T) {
 		{Key: "code.file.path", Value: model.StringValue("/src/Pay.java")},
 		{Key: "code.line.number", Value: model.IntValue(42)},
 	}
-	place := placeIn(attributes)
+	place := logtemplate.PlaceIn(attributes)
 	assert.Equal(t, "shop.Pay.charge (/src/Pay.java:42)", place)
-	entity := codeEntity("pay", place)
+	entity := logtemplate.CodeEntity("pay", place)
 	assert.Equal(t, model.EntityCode, entity.Kind)
 	for _, want := range attributes {
 		got, _ := entity.Attributes.Get(want.Key)
@@ -81,6 +83,6 @@ func TestAFailingSpanNamesThePlaceOfItsException(t *testing.T) {
 // Frames that only look like Go's: the bracket that ends the line was never opened.
 func TestALineThatOnlyEndsLikeAFrameIsNone(t *testing.T) {
 	for _, stack := range []string{")\n\tmain.go:1", "x)\n\t", "a) \n\tb"} {
-		assert.Empty(t, topFrame(stack))
+		assert.Empty(t, logtemplate.TopFrame(stack))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/hash"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -14,27 +15,27 @@ import (
 const maxPerRule = 4
 
 // rule finds anomalies that are related, and why. It gets the anomalies ordered by onset.
-type rule func(e *Engine, g *group, signs []*sign) []*model.Correlation
+type rule func(de *describer, g *group, signs []*sign) []*model.Correlation
 
 // correlate applies each rule.
-func (e *Engine) correlate(g *group, signs []*sign) []*model.Correlation {
+func (de *describer) correlate(g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for _, r := range [...]rule{temporal, causal, spatial, semantic, statistical, traceContext} {
-		found := r(e, g, signs)
+		found := r(de, g, signs)
 		list = append(list, found[:min(maxPerRule, len(found))]...)
 	}
 	return list
 }
 
 // joined makes a correlation of at least two anomalies.
-func (e *Engine) joined(g *group, kind model.CorrelationType, name string, signs []*sign, score float64, why string) *model.Correlation {
+func (de *describer) joined(g *group, kind model.CorrelationType, name string, signs []*sign, score float64, why string) *model.Correlation {
 	c := &model.Correlation{
 		Type: kind, Rule: name, Explanation: why, Score: min(max(score, 0), 1), Confidence: 1,
 		Range: model.TimeRange{Start: signs[0].onset},
 	}
-	h := hashText(hashSeed, name)
+	h := hash.Text(hash.Seed, name)
 	for _, s := range signs {
-		h = hashText(hashText(h, s.key.service), s.key.what+s.key.peer)
+		h = hash.Text(hash.Text(h, s.key.service), s.key.what+s.key.peer)
 		c.Members = append(c.Members, s.evidence...)
 		c.Confidence = min(c.Confidence, certainty(s.strength))
 		c.Range.Start = min(c.Range.Start, s.onset)
@@ -45,6 +46,6 @@ func (e *Engine) joined(g *group, kind model.CorrelationType, name string, signs
 		}
 	}
 	c.Members = sortedEvidence(c.Members)
-	c.FindingIdentity = model.FindingIdentity{ID: fmt.Sprintf("%s-c%08x", g.id, uint32(h)), Revision: g.revision, Time: e.now}
+	c.FindingIdentity = model.FindingIdentity{ID: fmt.Sprintf("%s-c%08x", g.id, uint32(h)), Revision: g.revision, Time: de.time.Now}
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/correlate/failure"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
@@ -46,16 +47,16 @@ type dependency struct {
 
 func (g *graph) dependency(caller, callee, statement string) *dependency {
 	key := dependencyKey{caller, callee, statement}
-	if found := g.dependencies.get(key); found != nil {
+	if found := g.dependencies.Get(key); found != nil {
 		return *found
 	}
-	key = dependencyKey{kept(caller), kept(callee), kept(statement)}
-	return *g.dependencies.put(key, &dependency{key: key})
+	key = dependencyKey{bound.Copy(caller), bound.Copy(callee), bound.Copy(statement)}
+	return *g.dependencies.Put(key, &dependency{key: key})
 }
 
 // called learns from a client span without a server span, of a callee that sends no spans.
-func (e *Engine) called(id model.TraceID, client *execution, callee string, slot int64, weight float32) {
-	d := e.graph.dependency(client.op.key.service, callee, client.op.key.name)
+func (l *learner) called(id model.TraceID, client *execution, callee string, slot int64, weight float32) {
+	d := l.graph.dependency(client.op.key.service, callee, client.op.key.name)
 	took := client.end - min(client.start, client.end)
 	if client.instance.warm(client.start) {
 		d.tail.Take(slot, baseline.Logarithm(uint64(took)), weight)
@@ -81,7 +82,7 @@ func (d *dependency) answered(client *execution, slot int64, weight float32, ref
 // fails notes the address that a failed call names.
 func (d *dependency) fails(address string) {
 	if address != d.address {
-		d.address, d.named = kept(address), 0
+		d.address, d.named = bound.Copy(address), 0
 	}
 	d.named++
 }
@@ -120,8 +121,8 @@ const partial = 0.05
 
 // instanceAt returns the instance of a service at the only address that failing calls name, while other calls
 // succeed; nil for none, and for a service of which fewer than two instances are known.
-func instanceAt(e *Engine, d *dependency, failing float64) *slice {
-	instances := e.graph.instancesOf(d.key.callee, e.placedSince())
+func instanceAt(t *topology, d *dependency, failing float64) *slice {
+	instances := t.graph.instancesOf(d.key.callee, t.placedSince())
 	if d.address == "" || d.named < minSlice || failing > 1-partial || len(instances) < 2 {
 		return nil
 	}
@@ -151,7 +152,7 @@ func (s *suspect) waited(since model.Nanos) float64 {
 func (s *suspect) blamedBy(caller *suspect, since model.Nanos) float64 {
 	own := caller.best[classError]
 	if own != nil && own.from == "" && s.weightIn(since, classKernel, classPath, classError, classSelf, classEdge) > 0 && own.complainsOf(s.service) {
-		return maxStrength
+		return baseline.MaxStrength
 	}
 	return s.waited(since)
 }
@@ -168,15 +169,15 @@ func reasonOf(s *model.Span) string {
 	reason := s.StatusMessage
 	for i := len(s.Events) - 1; i >= 0 && reason == ""; i-- {
 		if s.Events[i].Name == "exception" {
-			reason = firstOf(s.Events[i].Attributes, semconv.ExceptionMessage, semconv.ExceptionType)
+			reason = s.Events[i].Attributes.FirstText(semconv.ExceptionMessage, semconv.ExceptionType)
 		}
 	}
-	kind := firstOf(s.Attributes, semconv.ErrorType, semconv.RPCGrpcStatusCode, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.DBResponseStatusCode)
+	kind := s.Attributes.FirstText(semconv.ErrorType, semconv.RPCGrpcStatusCode, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.DBResponseStatusCode)
 	if reason == "" {
 		reason = kind
 	}
 	reason, _, _ = strings.Cut(reason, "\n")
-	return strings.Clone(clipped(reason, maxReason))
+	return strings.Clone(bound.Text(reason, maxReason))
 }
 
 // A cache keeps load from the databases behind it. While it is away, and until it is filled again, its callers
@@ -185,10 +186,10 @@ func reasonOf(s *model.Span) string {
 // findCaches notes, for each dependency that is slow, the cache whose failure explains it: one that refuses
 // connections, and that shares a caller with it. What an incident has explained so stays explained, for it
 // lasts longer than the cache is away.
-func findCaches(e *Engine, byName map[string]*suspect) {
-	for _, g := range slices.Concat(e.groups, e.resolved) {
+func findCaches(r *ranker, byName map[string]*suspect) {
+	for _, g := range slices.Concat(r.book.groups, r.book.resolved) {
 		for _, s := range g.signs() {
-			if g.into != "" || !failingCache(e.graph, s) || s.key.service != g.cause() {
+			if g.into != "" || !failingCache(r.graph, s) || s.key.service != g.cause() {
 				continue
 			}
 			for _, of := range byName {
@@ -200,11 +201,11 @@ func findCaches(e *Engine, byName map[string]*suspect) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		for _, s := range byName[name].signs {
-			if !failingCache(e.graph, s) {
+			if !failingCache(r.graph, s) {
 				continue
 			}
 			for _, of := range byName {
-				if of.service != name && near(s.onset, of.onset) && of.onlyWaitedFor() && shareCaller(e.graph, name, of.service) {
+				if of.service != name && near(s.onset, of.onset) && of.onlyWaitedFor() && shareCaller(r.graph, name, of.service) {
 					of.cache = name
 				}
 			}
@@ -217,7 +218,7 @@ func failingCache(g *graph, s *sign) bool { return stopsServing(s) && isCache(g,
 
 // stopsServing reports whether the anomaly is that calls of a dependency are refused.
 func stopsServing(s *sign) bool {
-	return s.opening() && s.strength >= hintStrength && (s.reports(kernelrule.ConnectFailure) || s.key.class == classError && s.dependency && failure.ClassOf(s.quote) == failure.Refused)
+	return s.opening() && s.strength >= baseline.HintStrength && (s.reports(kernelrule.ConnectFailure) || s.key.class == classError && s.dependency && failure.ClassOf(s.quote) == failure.Refused)
 }
 
 // onlyWaitedFor reports whether a candidate is a dependency of which its callers alone show that it is slow.
@@ -227,8 +228,8 @@ func (s *suspect) onlyWaitedFor() bool {
 
 // shareCaller reports whether a service calls both.
 func shareCaller(g *graph, a, b string) bool {
-	for key := range g.calls.all() {
-		if key.callee == a && g.calls.peek(callKey{caller: key.caller, callee: b}) != nil {
+	for key := range g.calls.All() {
+		if key.callee == a && g.calls.Peek(callKey{caller: key.caller, callee: b}) != nil {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -70,7 +71,7 @@ func TestLinesStandForSpansThatDoNotCome(t *testing.T) {
 func TestLinesOfTracesThatComeMakeNoSpans(t *testing.T) {
 	s := newShop(t, Config{})
 	s.logged(60, 1)
-	for key := range s.e.graph.operations.all() {
+	for key := range s.e.graph.operations.All() {
 		assert.NotEqual(t, int32(kindInternal), key.kind, key.name)
 	}
 }
@@ -100,8 +101,8 @@ func TestASampledRequestIsOneObservation(t *testing.T) {
 			}
 			s.at += 30 * second
 			s.flush()
-			o := s.e.graph.operation(s.e.graph.service(&origin{service: "front"}), "/", kindServer)
-			assert.InEpsilon(t, c.n, o.runs.total().n, 0.1)
+			o := s.e.graph.operation(s.e.graph.service(&origin.Origin{Service: "front"}), "/", kindServer)
+			assert.InEpsilon(t, c.n, o.runs.Total().N, 0.1)
 		})
 	}
 }

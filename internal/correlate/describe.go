@@ -8,23 +8,41 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/hash"
+	"github.com/tapio/tapio/internal/correlate/hotspot"
 	"github.com/tapio/tapio/internal/model"
 )
 
+// describer returns incidents as findings.
+type describer struct {
+	time     *bucket.Time
+	graph    *graph
+	topology *topology
+	hosts    *hosts
+	measures *measures
+	logbook  *logbook
+	hotspots *hotspot.Book
+	facts    *facts
+	spread   *spread
+	book     *incidentBook
+}
+
 // describe returns the findings of a group: its correlations, the group itself, and the insights
 // (texts).
-func (e *Engine) describe(g *group) []model.Finding {
+func (de *describer) describe(g *group) []model.Finding {
 	signs := g.signs()
 	sg := &model.SemanticGroup{
-		FindingIdentity: model.FindingIdentity{ID: g.id, Revision: g.revision, Time: e.now},
+		FindingIdentity: model.FindingIdentity{ID: g.id, Revision: g.revision, Time: de.time.Now},
 		State:           g.state,
 		MergedInto:      g.into,
 		SplitFrom:       g.from,
-		Range:           e.began(g, g.span()),
-		Services:        slices.Sorted(slices.Values(e.affectedServices(g))),
+		Range:           de.book.began(g, g.span()),
+		Services:        slices.Sorted(slices.Values(de.spread.affectedServices(g))),
 	}
 	var findings []model.Finding
-	for _, c := range e.correlate(g, signs) {
+	for _, c := range de.correlate(g, signs) {
 		c.GroupID = g.id
 		sg.CorrelationIDs = append(sg.CorrelationIDs, c.ID)
 		findings = append(findings, c)
@@ -40,37 +58,37 @@ func (e *Engine) describe(g *group) []model.Finding {
 	sg.MemberCount = max(sg.MemberCount, uint64(len(sg.Members)))
 	sg.Type = typeOf(g)
 	if g.doing != nil {
-		if newer := e.doing(g); newer != nil {
+		if newer := de.doing(g); newer != nil {
 			g.doing = newer // the same function, with newer figures
 		}
 	}
-	sg.RootCause = e.rootCause(g)
-	sg.RootCause.Chain = e.inOrderOfCause(g, sg.RootCause.Chain)
+	sg.RootCause = de.rootCause(g)
+	sg.RootCause.Chain = de.inOrderOfCause(g, sg.RootCause.Chain)
 	sg.Confidence = sg.RootCause.Confidence
 	sg.Kind = g.kind
-	sg.Impact = e.impact(g)
+	sg.Impact = de.spread.impact(g)
 	if !g.state.Ended() {
-		sg.Predictions = e.predictions(g)
+		sg.Predictions = de.measures.predictions(g)
 	}
-	e.recall(g)
+	de.book.recall(g)
 	sg.Similar, sg.SimilarCount = g.similar, g.similarCount
-	in := e.incidentOf(g, sg)
+	in := de.incidentOf(g, sg)
 	sg.RootCause.Summary = in.CauseText()
 	sg.Actions = in.Actions()
 	sg.Title = in.Title()
 	findings = append(findings, sg)
-	return append(findings, e.insights(g, sg, in)...)
+	return append(findings, de.insights(g, sg, in)...)
 }
 
 // evidenceOf returns one record for each fact that supports the cause.
-func (e *Engine) evidenceOf(g *group) []model.EvidenceRef {
+func (fs *facts) evidenceOf(g *group) []model.EvidenceRef {
 	reason := g.reasonOf(&g.ranking[0])
 	facts := append([]*sign{reason}, further(reason, g.ofService(g.cause()))...)
 	var list []model.EvidenceRef
 	for _, s := range facts {
 		if len(s.evidence) > 0 {
 			ref := s.evidence[0]
-			ref.Description = e.say(s)
+			ref.Description = fs.say(s)
 			list = append(list, ref)
 		}
 	}
@@ -79,7 +97,7 @@ func (e *Engine) evidenceOf(g *group) []model.EvidenceRef {
 
 // inOrderOfCause leaves out links whose effect began before its cause, and moves the time of the
 // others to the cause's at the earliest.
-func (e *Engine) inOrderOfCause(g *group, links []model.CausalLink) []model.CausalLink {
+func (de *describer) inOrderOfCause(g *group, links []model.CausalLink) []model.CausalLink {
 	onsets := map[string]model.Nanos{}
 	for _, r := range g.ranking {
 		onsets[r.service] = r.onset
@@ -100,7 +118,7 @@ const joined = 90 * model.Nanos(1e9)
 func (g *group) span() model.TimeRange {
 	var onsets []model.Nanos
 	for _, s := range g.members {
-		if s.opening() && s.strength >= alarmStrength/2 && s.onset < g.opened {
+		if s.opening() && s.strength >= baseline.AlarmStrength/2 && s.onset < g.opened {
 			onsets = append(onsets, s.onset)
 		}
 	}
@@ -202,5 +220,5 @@ func serviceEntity(name string) model.Entity {
 
 // idOf makes the id of a group from its first time and the name of its first service.
 func idOf(prefix string, time uint64, name string, n int) string {
-	return fmt.Sprintf("%s-%016x-%08x-%d", prefix, time, uint32(hashText(hashSeed, name)), n)
+	return fmt.Sprintf("%s-%016x-%08x-%d", prefix, time, uint32(hash.Text(hash.Seed, name)), n)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -91,12 +92,12 @@ func TestTheImpactNamesWhoMayBeNext(t *testing.T) {
 	e.graph.call("cart", "pay")
 	e.graph.call("web", "pay")
 	for _, name := range []string{"cart", "web"} {
-		e.graph.service(&origin{service: name}).heard(&origin{instrumented: true}, begin)
+		e.graph.service(&origin.Origin{Service: name}).heard(&origin.Origin{Instrumented: true}, begin)
 	}
-	im := e.impact(g)
+	im := e.describer.spread.impact(g)
 	assert.InDelta(t, 1, im.CascadeRisk, 1e-9)
 	assert.Equal(t, "No requests are known to be affected.", im.Summary)
-	next, _ := e.next(g, map[string]bool{"pay": true})
+	next, _ := e.describer.spread.next(g, map[string]bool{"pay": true})
 	assert.Equal(t, []string{"cart", "web"}, next)
 }
 
@@ -106,14 +107,14 @@ func TestCommandsAreNoServices(t *testing.T) {
 	e.graph.call("cart", "pay")
 	e.graph.call("curl", "pay")
 	e.graph.call("web", "cart")
-	for _, o := range []origin{
-		{service: "cart"}, {service: "curl", declared: true}, {service: "web", declared: true, instrumented: true}, {service: "sleep", declared: true},
+	for _, o := range []origin.Origin{
+		{Service: "cart"}, {Service: "curl", Declared: true}, {Service: "web", Declared: true, Instrumented: true}, {Service: "sleep", Declared: true},
 	} {
 		e.graph.service(&o).heard(&o, begin)
 	}
-	next, _ := e.next(g, map[string]bool{"pay": true})
+	next, _ := e.describer.spread.next(g, map[string]bool{"pay": true})
 	assert.Equal(t, []string{"cart"}, next)
-	assert.True(t, e.isService("web"), "it is instrumented")
-	assert.True(t, e.isService("pay"), "it is called")
-	assert.False(t, e.isService("sleep"))
+	assert.True(t, e.topology.isService("web"), "it is instrumented")
+	assert.True(t, e.topology.isService("pay"), "it is called")
+	assert.False(t, e.topology.isService("sleep"))
 }

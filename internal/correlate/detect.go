@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -25,56 +28,56 @@ const (
 func (e *Engine) detect(slot int64) []*sign {
 	var signs []*sign
 	add := func(s *sign) {
-		if s != nil && s.strength >= hintStrength {
-			s.strength = min(s.strength, maxStrength)
+		if s != nil && s.strength >= baseline.HintStrength {
+			s.strength = min(s.strength, baseline.MaxStrength)
 			signs = append(signs, s)
 			return
 		}
-		e.noteFaint(s)
+		e.query.noteFaint(s)
 	}
-	for _, o := range e.graph.operations.all() {
-		if slot-(*o).runs.head < recentSlots {
-			e.detectOperation(*o, slot, add)
+	for _, o := range e.graph.operations.All() {
+		if slot-(*o).runs.Head < baseline.Recent {
+			e.runs.detectOperation(*o, slot, add)
 		}
 	}
-	usual := e.usualWay()
-	for key, c := range e.graph.calls.all() {
-		if slot-(*c).gap.head < recentSlots {
-			add(e.youngEdgeSign(key, *c, slot, usual))
+	usual := e.runs.usualWay()
+	for key, c := range e.graph.calls.All() {
+		if slot-(*c).gap.Head < baseline.Recent {
+			add(e.runs.youngEdgeSign(key, *c, slot, usual))
 		}
 	}
-	e.anomalySigns(slot, add)
-	for _, s := range e.series.all() {
-		add(e.seriesSign(*s, slot))
-		e.noteFaint(e.faintSeriesSign(*s))
-		add(e.supplySign(*s))
+	e.runs.anomalySigns(slot, add)
+	for _, s := range e.measures.series.All() {
+		add(e.metrics.seriesSign(*s, slot))
+		e.query.noteFaint(e.query.faintSeriesSign(*s))
+		add(e.metrics.supplySign(*s))
 	}
-	e.silenceSigns(add)
-	e.standstillSigns(slot, add)
-	for _, s := range e.graph.services.all() {
-		add(e.releaseSign(*s, slot))
+	e.metrics.silenceSigns(add)
+	e.metrics.standstillSigns(slot, add)
+	for _, s := range e.graph.services.All() {
+		add(e.runs.releaseSign(*s, slot))
 	}
-	for key, l := range e.lines.all() {
-		again := e.lineSign(key, *l, slot)
+	for key, l := range e.logbook.lines.All() {
+		again := e.logs.lineSign(key, *l, slot)
 		add(again)
-		if (*l).restarts && (again == nil || again.strength < hintStrength) {
-			add(e.restartSign(*l, slot))
+		if (*l).restarts && (again == nil || again.strength < baseline.HintStrength) {
+			add(e.logs.restartSign(*l, slot))
 		}
 	}
-	for _, held := range e.graph.services.all() {
-		add(e.trafficSign(*held, slot))
+	for _, held := range e.graph.services.All() {
+		add(e.runs.trafficSign(*held, slot))
 	}
-	for _, f := range e.flows.all() {
-		add(e.flowSign(*f, slot))
+	for _, f := range e.logbook.flows.All() {
+		add(e.logs.flowSign(*f, slot))
 	}
-	for _, s := range repeated(e.kernel) {
+	for _, s := range repeated(e.kernel.pending) {
 		add(s)
 	}
-	for _, s := range e.nodes.anomalies(e) {
+	for _, s := range e.measures.nodes.anomalies(e.time) {
 		add(s)
 	}
 	slices.SortStableFunc(signs, func(a, b *sign) int { return cmp.Or(compareSigns(a, b), cmp.Compare(b.strength, a.strength)) })
-	return e.commonNames(e.commonCallees(e.poolSigns(distinct(signs))))
+	return e.runs.commonNames(e.runs.commonCallees(e.metrics.poolSigns(distinct(signs))))
 }
 
 // repeated merges kernel anomalies that differ only in time. The result has the time of the newest
@@ -123,61 +126,61 @@ func (s *sign) also(keepOut func()) {
 	}
 }
 
-func (e *Engine) detectOperation(o *operation, slot int64, add func(*sign)) {
-	o.runs.advance(slot)
-	o.self.advance(slot)
-	o.callFails.advance(slot)
-	add(e.selfSign(o))
-	add(e.idleSign(o))
+func (rd *runDetector) detectOperation(o *operation, slot int64, add func(*sign)) {
+	o.runs.Advance(slot)
+	o.self.Advance(slot)
+	o.callFails.Advance(slot)
+	add(rd.selfSign(o))
+	add(rd.idleSign(o))
 	for _, f := range o.order {
 		switch f.kind {
 		case featureError, featureFailure:
 			if o.key.kind != kindClient || f.kind != featureError { // failed calls are evidence about the callee, see dependency
-				add(e.failureSign(o, f))
+				add(rd.failureSign(o, f))
 			}
 		case featureEnd:
-			add(e.endSign(o, f))
+			add(rd.endSign(o, f))
 		default:
-			add(e.pathSign(o, f))
+			add(rd.pathSign(o, f))
 		}
 	}
 }
 
-func (e *Engine) newSign(s *service, c class, what, peer string, ch change) *sign {
+func newSign(tl *bucket.Time, s *service, c class, what, peer string, ch baseline.ChangePoint) *sign {
 	return &sign{
 		key:      signKey{service: s.name, class: c, what: what, peer: peer},
-		onset:    e.timeOf(ch.slot),
-		last:     e.now,
-		strength: ch.ratio,
-		count:    int(ch.after.n),
+		onset:    tl.Start(ch.Bucket),
+		last:     tl.Now,
+		strength: ch.Ratio,
+		count:    int(ch.After.N),
 		pod:      s.pod,
 		node:     s.node,
 		label:    s.label,
 	}
 }
 
-func (s *sign) shares(ch change) {
-	s.before, s.after = share(ch.before.sum, ch.before.n), share(ch.after.sum, ch.after.n)
+func (s *sign) shares(ch baseline.ChangePoint) {
+	s.before, s.after = baseline.Share(ch.Before.Sum, ch.Before.N), baseline.Share(ch.After.Sum, ch.After.N)
 	s.unit = "ratio"
 }
 
 // locate sets the place in the source code, if it is known.
 func (s *sign) locate(place string) {
 	if place != "" {
-		s.subject = codeEntity(s.key.service, place)
+		s.subject = logtemplate.CodeEntity(s.key.service, place)
 	}
 }
 
 // faintSeriesSign makes an anomaly of a metric that changed within its normal range.
-func (e *Engine) faintSeriesSign(s *series) *sign {
-	if !e.asking() || s.strange > 0 || s.last < e.config.Asked.Start || s.last > e.config.Asked.End || s.worse() == 0 {
+func (q *query) faintSeriesSign(s *series) *sign {
+	if !q.asking() || s.strange > 0 || s.last < q.config.Asked.Start || s.last > q.config.Asked.End || s.worse() == 0 {
 		return nil
 	}
 	c := s.class
 	if c == classResource {
 		c = classLoad
 	}
-	found := s.sign(c, min(s.worse()*s.worse(), noAlarm))
+	found := s.sign(c, min(s.worse()*s.worse(), baseline.NoAlarm))
 	found.onset, found.count = s.last, 1
 	return found
 }
@@ -236,13 +239,6 @@ func quantity(x float64, unit string) string {
 		return millis(1000 * x)
 	}
 	return report.Quantity(x, unit)
-}
-
-func clipped(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
 // strongest orders anomalies by strength, the strongest first.

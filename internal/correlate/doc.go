@@ -7,27 +7,45 @@
 //
 // # From records to findings
 //
-// The Observe methods update baselines only. Flush does the rest, once per bucket:
+// The Observe methods update baselines only. What they show is held by bucket.Time (up to which time
+// the records are complete), assembly (incomplete traces), graph (the service graph), logbook (log
+// lines), kernelEvents, requests (how requests end), measures (series of metrics) and a hotspot.Book
+// (profiles). Flush does the rest, once per bucket:
 //
-//  1. learn (execution.go) takes the traces that are complete into the service graph (service.go).
+//  1. learner (execution.go) takes the traces that are complete into the service graph (service.go).
 //  2. detect (detect.go) compares the recent buckets with the baselines, and returns anomalies
-//     (sign.go). Packages baseline, detect, failure, kernelrule and redmetric hold the statistics
-//     and rules that need no graph.
-//  3. suspects (suspect.go) groups the anomalies by service, into candidates for the root cause,
-//     and scores them: what a deviating callee explains counts less.
-//  4. incidents (incident.go) divides the candidates into sets that one cause explains.
-//  5. admit (group.go) adds each set to an open group, reopens one, or opens a new one. home.go and
-//     split.go decide which, and whether one group is two.
-//  6. live (lifecycle.go) moves each group from open to resolved, by the requests it affects
-//     (outcome.go, victim.go, impact.go).
-//  7. report and describe (describe.go) return the groups that changed as findings. The sentences
-//     are written in package report, from typed facts (fact.go).
+//     (sign.go): runDetector those of executions and calls, logDetector those of log lines and kernel
+//     events, seriesDetector those of metrics. Packages detect, failure, kernelrule and redmetric hold
+//     rules that need no graph.
+//  3. ranker (suspect.go) groups the anomalies by service, into candidates for the root cause, and
+//     scores them: what a deviating callee explains counts less.
+//  4. divider (incident.go) divides the candidates into sets that one cause explains.
+//  5. admission (group.go) adds each set to an open group of the incidentBook, reopens one, or opens a
+//     new one. home.go and split.go decide which, and whether one group is two.
+//  6. lifecycle (lifecycle.go) moves each group from open to resolved, by the requests it affects
+//     (outcome.go, victim.go); spread finds out whom else it affects (upstream.go, impact.go).
+//  7. describer (describe.go) returns the groups that changed as findings. The sentences are written in
+//     package report, from typed facts (fact.go).
+//
+// All of these ask the topology (place.go) who calls whom and what runs where, and some ask hosts about
+// CPU and memory (kernelcount.go). None knows the Engine, and each knows only the parts that it needs;
+// Engine.observers and Engine.judges connect them.
+//
+// # Packages below, in import order
+//
+//   - bound, hash, lru: bounded texts, ids, and tables of bounded length
+//   - baseline: what is usual of a quantity, and when and how strongly it changed
+//   - bucket: time in buckets
+//   - origin: where a record comes from; logtemplate: what a log line says
+//   - failure, kernelrule, redmetric, linerun, sampled, hotspot: rules for one sort of record each
+//   - detect: detectors that need no graph
+//   - report: the sentences
 //
 // # Names
 //
 // Some names in the code are shorter than the terms of the documentation:
 //
-//   - slot: bucket, half of Config.Window (5 s by default), the unit in which everything is counted
+//   - slot: bucket (package bucket), half of Config.Window (5 s by default), the unit in which everything is counted
 //   - sign: anomaly, a deviation of one measure of one service from its baseline
 //   - suspect, ranked: candidate for the root cause, of one bucket and of a group
 //   - asker, door: caller of an operation, and the operation by which its call enters the service

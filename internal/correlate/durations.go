@@ -3,7 +3,12 @@
 
 package correlate
 
-import "math"
+import (
+	"math"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/lru"
+)
 
 const (
 	// durationBuckets is the number of buckets, each a sixth wider than the one before; they cover 0.1 ms
@@ -102,7 +107,7 @@ type routeKey struct {
 }
 
 // routes are how long the requests of operations take by where they go first.
-type routes struct{ *lru[routeKey, *pace] }
+type routes struct{ *lru.Table[routeKey, *pace] }
 
 // of returns the durations of a route, or nil if requests of the operation have no routes.
 func (r routes) of(o *outcomes, first string, slot int64) *pace {
@@ -111,10 +116,10 @@ func (r routes) of(o *outcomes, first string, slot int64) *pace {
 	}
 	o.advance(slot)
 	key := routeKey{o.key, first}
-	if r.get(key) == nil {
-		r.put(key, &pace{minute: slot / slotsPerMinute})
+	if r.Get(key) == nil {
+		r.Put(key, &pace{minute: slot / slotsPerMinute})
 	}
-	p := *r.get(key)
+	p := *r.Get(key)
 	if p.turn(slot/slotsPerMinute, o) && p.base.n >= minRouteDurations {
 		p.learnSlow(false)
 	}
@@ -131,7 +136,7 @@ func (p *pace) turn(minute int64, of *outcomes) bool {
 	for range min(steps, 2) {
 		switch first := (p.minute - 1) * slotsPerMinute; {
 		case !of.affected(first) && !of.affected(first+slotsPerMinute-1):
-			p.base.decay(math.Exp2(-slotsPerMinute / float64(halfLifeSlots)))
+			p.base.decay(math.Exp2(-slotsPerMinute / float64(baseline.HalfLife)))
 			p.base.addAll(&p.minutes[1])
 		case p.during != nil:
 			p.during.addAll(&p.minutes[1])

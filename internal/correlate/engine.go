@@ -6,62 +6,49 @@ package correlate
 import (
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/hash"
 	"github.com/tapio/tapio/internal/correlate/hotspot"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
+	"github.com/tapio/tapio/internal/correlate/lru"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/correlate/sampled"
 	"github.com/tapio/tapio/internal/model"
 )
 
-// Engine observes records and finds incidents.
+// Engine observes records and finds incidents. What it knows is held by the parts below; each knows
+// only those parts that it needs.
 type Engine struct {
 	config Config
-	now    model.Nanos
+	places origin.Cache
+	marks  []Mark
 
-	places   places
-	miner    *miner
+	// What the records show.
+	time     *bucket.Time
 	assembly *assembly
 	graph    *graph
-	series   *lru[seriesKey, *series]
-	// pointOrigins are keyed by the hashes of a packed resource and metric; point is a scratch value.
-	pointOrigins *lru[uint64, pointOrigin]
-	point        model.Point
-	lines        *lru[lineKey, *line]
-	// Ordinary lines (no error, no trace) have tables of their own, so that a flood of them does not push
-	// out errors: flows, and a miner for their templates.
-	flows *lru[lineKey, *flow]
-	plain *miner
-	lot   lot
-	// searched holds the names that services looked up without an answer.
-	searched *lru[string, *searched]
-	kernel   []*sign
-	groups   []*group
-	// maxKernel and maxGroups bound kernel and groups, so that both fit in the memory limit.
-	maxKernel, maxGroups int
+	logbook  *logbook
+	kernel   *kernelEvents
+	requests *requests
+	measures *measures
+	learner  *learner
+	hotspots *hotspot.Book
 
-	firstSlot     int64 // the bucket of the earliest record
-	judged        int64 // the newest bucket that was judged
-	earliest      model.Nanos
-	kernelEvicted int
-	// seriesRefused counts points of new series for which no memory was left.
-	seriesRefused  int
-	frequentPoints uint64 // points of series that were judged less than pointGrain before
-	// refusedIncidents counts incidents that were not opened because maxGroups were open.
-	refusedIncidents int
-	late             uint64
-	marks            []Mark
-	found            int // number of groups so far, part of their ids
-	question         question
-	// outcomes counts how requests end; callees holds the services that other services call.
-	outcomes    *lru[outcomeKey, *outcomes]
-	routes      routes
-	callees     map[string]bool
-	resolved    []*group               // groups that may be reopened, the oldest first
-	memory      memory                 // of earlier incidents
-	run         uint64                 // number of executions learned from so far
-	held        map[string]model.Nanos // incidents that wait for evidence: since when, by candidate
-	hotspots    *hotspot.Book
-	nodes       *nodes
-	kernelRules kernelrule.Table
+	// What is concluded from it.
+	topology  *topology
+	hosts     *hosts
+	threshold *threshold
+	query     *query
+	runs      *runDetector
+	logs      *logDetector
+	metrics   *seriesDetector
+	ranker    *ranker
+	divider   *divider
+	book      *incidentBook
+	admission *admission
+	lifecycle *lifecycle
+	describer *describer
 }
 
 // New makes an engine. The error is a *model.FieldError.
@@ -72,29 +59,68 @@ func New(config Config) (*Engine, error) {
 	}
 	reserved := min(maxGroups*groupCost, config.MemoryLimit/4)
 	share := (config.MemoryLimit - reserved) / 18
-	return &Engine{
-		config:      config,
-		miner:       newMiner(2 * share),
-		assembly:    newAssembly(3 * share),
-		graph:       newGraph(5 * share),
-		series:      newLRU[seriesKey, *series](3 * share / seriesCost),
-		lines:       newLRU[lineKey, *line](share / lineCost),
-		flows:       newLRU[lineKey, *flow](share / 2 / flowCost),
-		plain:       newMiner(share / 2),
-		searched:    newLRU[string, *searched](maxSearchedServices),
-		outcomes:    newLRU[outcomeKey, *outcomes](share * 3 / 4 / outcomeCost),
-		routes:      routes{newLRU[routeKey, *pace](share / 4 / paceCost)},
-		callees:     map[string]bool{},
-		held:        map[string]model.Nanos{},
-		hotspots:    hotspot.New(share),
-		kernelRules: kernelrule.NewTable(),
+	e := &Engine{
+		config:   config,
+		time:     bucket.New(model.Nanos(config.Window) / 2),
+		assembly: newAssembly(3 * share),
+		graph:    newGraph(5 * share),
+		hotspots: hotspot.New(share),
+	}
+	e.observers(share)
+	e.judges(reserved / groupCost)
+	return e, nil
+}
 
-		maxKernel: min(maxKernelSigns, share*3/4/groupSignCost),
-		maxGroups: reserved / groupCost,
-
-		pointOrigins: newLRU[uint64, pointOrigin](min(pointOrigins, share/8/pointOriginCost)),
+// observers makes the parts that hold what the records show.
+func (e *Engine) observers(share int) {
+	e.topology = &topology{graph: e.graph, time: e.time}
+	e.logbook = &logbook{
+		time: e.time, miner: logtemplate.NewMiner(2 * share), plain: logtemplate.NewMiner(share / 2),
+		lines: lru.New[lineKey, *line](share / lineCost), flows: lru.New[lineKey, *flow](share / 2 / flowCost),
+	}
+	e.kernel = &kernelEvents{
+		time: e.time, logbook: e.logbook, topology: e.topology, graph: e.graph, rules: kernelrule.NewTable(),
+		most: min(maxKernelSigns, share*3/4/groupSignCost), searched: lru.New[string, *searched](maxSearchedServices),
+	}
+	e.requests = &requests{
+		time: e.time, graph: e.graph, assembly: e.assembly, callees: map[string]bool{},
+		outcomes: lru.New[outcomeKey, *outcomes](share * 3 / 4 / outcomeCost),
+		routes:   routes{lru.New[routeKey, *pace](share / 4 / paceCost)},
+	}
+	e.measures = &measures{
+		time: e.time, graph: e.graph, requests: e.requests, kernel: e.kernel, logbook: e.logbook,
+		series:       lru.New[seriesKey, *series](3 * share / seriesCost),
+		pointOrigins: lru.New[uint64, pointOrigin](min(pointOrigins, share/8/pointOriginCost)),
 		nodes:        newNodes(share * 3 / 4),
-	}, nil
+	}
+	e.learner = &learner{time: e.time, assembly: e.assembly, graph: e.graph, requests: e.requests}
+}
+
+// judges makes the parts that draw conclusions, in the order in which Flush uses them.
+func (e *Engine) judges(mostGroups int) {
+	e.hosts = &hosts{time: e.time, series: e.measures.series, graph: e.graph, topology: e.topology}
+	e.threshold = &threshold{graph: e.graph, lines: e.logbook.lines, series: e.measures.series}
+	e.runs = &runDetector{time: e.time, graph: e.graph, topology: e.topology}
+	e.query = &query{time: e.time, config: e.config, graph: e.graph, threshold: e.threshold, runs: e.runs}
+	facts := &facts{time: e.time, graph: e.graph, topology: e.topology}
+	e.logs = &logDetector{time: e.time, graph: e.graph, topology: e.topology, hosts: e.hosts, facts: facts, logbook: e.logbook}
+	e.metrics = &seriesDetector{time: e.time, graph: e.graph, topology: e.topology, series: e.measures.series}
+	e.book = &incidentBook{time: e.time, config: e.config, maxGroups: mostGroups, held: map[string]model.Nanos{}}
+	e.ranker = &ranker{time: e.time, graph: e.graph, topology: e.topology, threshold: e.threshold, book: e.book}
+	e.divider = &divider{time: e.time, graph: e.graph, topology: e.topology, hosts: e.hosts, book: e.book}
+	e.admission = &admission{
+		time: e.time, config: e.config, book: e.book, divider: e.divider, ranker: e.ranker, query: e.query,
+		hosts: e.hosts, topology: e.topology, requests: e.requests,
+	}
+	spread := &spread{time: e.time, graph: e.graph, topology: e.topology, requests: e.requests, book: e.book}
+	e.lifecycle = &lifecycle{
+		time: e.time, config: e.config, graph: e.graph, topology: e.topology, requests: e.requests, hosts: e.hosts,
+		book: e.book, spread: spread,
+	}
+	e.describer = &describer{
+		time: e.time, graph: e.graph, topology: e.topology, hosts: e.hosts, measures: e.measures, logbook: e.logbook,
+		hotspots: e.hotspots, facts: facts, spread: spread, book: e.book,
+	}
 }
 
 // Mark annotates one of the records just observed.
@@ -110,43 +136,17 @@ type Mark struct {
 	Template string
 }
 
-// slotWidth is the width of a bucket, the unit in which the engine counts: half of Config.Window.
-func (e *Engine) slotWidth() model.Nanos { return model.Nanos(e.config.Window) / 2 }
-
-func (e *Engine) slotOf(t model.Nanos) int64 { return int64(t / e.slotWidth()) }
-
-func (e *Engine) timeOf(slot int64) model.Nanos { return model.Nanos(max(slot, 0)) * e.slotWidth() }
-
-// sees advances the engine's time, and reports whether the record's time is plausible.
-func (e *Engine) sees(t model.Nanos) bool {
-	if t < minTime || t > maxTime {
-		e.late++
-		return false
-	}
-	if e.earliest == 0 || t < e.earliest {
-		e.earliest = t
-		e.firstSlot = e.slotOf(t)
-	}
-	return true
-}
-
-// Times before the year 2000 and after the year 2200 come from clocks that were never set.
-const (
-	minTime = 946684800_000_000_000
-	maxTime = 7258118400_000_000_000
-)
-
 // ObserveEvents takes log records and events in any order of time. The caller passes those that
 // Interest selects; an ordinary line then counts for the ones left out. The returned marks are ordered
 // by index, and most records have none. They are valid until the next call of a method of the engine.
 func (e *Engine) ObserveEvents(events []model.Event) []Mark {
 	e.marks = e.marks[:0]
 	for i := range events {
-		if ev := &events[i]; e.sees(ev.When()) && !isFinding(ev.Name) {
+		if ev := &events[i]; e.time.Sees(ev.When()) && !isFinding(ev.Name) {
 			e.observeEvent(i, ev)
 		}
 	}
-	e.places.forget()
+	e.places.Forget()
 	return e.marks
 }
 
@@ -155,14 +155,14 @@ func isFinding(name string) bool {
 }
 
 func (e *Engine) observeEvent(i int, ev *model.Event) {
-	o := *e.places.of(ev.Resource)
-	if o.unnamed || o.service == "" {
+	o := *e.places.Of(ev.Resource)
+	if o.Unnamed || o.Service == "" {
 		name, label := programOf(ev)
-		if o = o.of(name); o.service != "" && !o.unnamed {
-			o.label = label
+		if o = o.Of(name); o.Service != "" && !o.Unnamed {
+			o.Label = label
 		}
 	}
-	if o.service == "" {
+	if o.Service == "" {
 		return
 	}
 	s := e.graph.service(&o)
@@ -170,46 +170,46 @@ func (e *Engine) observeEvent(i int, ev *model.Event) {
 	failed := ev.Severity() >= model.SeverityError
 	switch {
 	case strings.HasPrefix(ev.Name, "tapio."):
-		ref := reference{uid: uidOf(ev), time: ev.When()}
-		if e.observeKernel(ev, s, ref) {
-			e.mark(Mark{Index: i, UID: ref.uid, GroupID: e.groupOf(s.name)})
+		ref := reference{uid: hash.UID(ev), time: ev.When()}
+		if e.kernel.observeKernel(ev, s, ref) {
+			e.mark(Mark{Index: i, UID: ref.uid, GroupID: e.book.groupOf(s.name)})
 		}
 	case failed:
-		t := e.miner.by(s.name).of(lineOf(ev))
+		t := e.logbook.miner.By(s.name).Of(logtemplate.LineOf(ev))
 		n := e.observeError(i, ev, s, t, 1)
-		e.noteLine(ev, &n)
+		e.learner.noteLine(ev, &n)
 	case ev.TraceID.IsZero():
 		e.observeOrdinary(i, ev, s)
 	case e.assembly.wants(ev.TraceID):
-		e.noteLine(ev, &note{span: ev.SpanID, time: ev.When(), service: s, template: e.miner.by(s.name).of(lineOf(ev))})
+		e.learner.noteLine(ev, &note{span: ev.SpanID, time: ev.When(), service: s, template: e.logbook.miner.By(s.name).Of(logtemplate.LineOf(ev))})
 	}
 }
 
 // observeError counts a line of severity error, weight times.
-func (e *Engine) observeError(i int, ev *model.Event, s *service, t *template, weight float32) note {
+func (e *Engine) observeError(i int, ev *model.Event, s *service, t *logtemplate.Template, weight float32) note {
 	n := note{span: ev.SpanID, time: ev.When(), service: s, template: t, failed: true}
-	l := e.lineFor(s, t)
-	if l.rate.head == 0 { // the first one of its kind sets the place in the code
-		l.place = placeIn(ev.Attributes)
+	l := e.logbook.lineFor(s, t)
+	if l.Rate.Head == 0 { // the first one of its kind sets the place in the code
+		l.place = logtemplate.PlaceIn(ev.Attributes)
 	}
 	n.place, n.line = l.place, l
-	e.noteFirst(&l.showed, n.time)
-	if l.observe(e.slotOf(n.time), !ev.TraceID.IsZero(), weight) {
-		n.uid = uidOf(ev)
+	e.time.NoteFirst(&l.showed, n.time)
+	if l.observe(e.time.Of(n.time), !ev.TraceID.IsZero(), weight) {
+		n.uid = hash.UID(ev)
 		l.evidence.add(reference{uid: n.uid, trace: ev.TraceID, span: ev.SpanID, time: n.time})
-		l.quote = quoteOf(lineOf(ev))
+		l.quote = logtemplate.QuoteOf(logtemplate.LineOf(ev))
 	}
 	n.quote = l.quote
-	e.mark(Mark{Index: i, UID: n.uid, Template: t.shown(), GroupID: e.groupOf(s.name)})
+	e.mark(Mark{Index: i, UID: n.uid, Template: t.Shown(), GroupID: e.book.groupOf(s.name)})
 	return n
 }
 
 // noteLine keeps a line until its trace is complete.
-func (e *Engine) noteLine(ev *model.Event, n *note) {
-	if ev.TraceID.IsZero() || ev.SpanID.IsZero() || (n.failed && !e.assembly.wants(ev.TraceID)) {
+func (l *learner) noteLine(ev *model.Event, n *note) {
+	if ev.TraceID.IsZero() || ev.SpanID.IsZero() || (n.failed && !l.assembly.wants(ev.TraceID)) {
 		return
 	}
-	if open := e.assembly.open(ev.TraceID, n.time, noteCost+len(n.template.text)); open != nil {
+	if open := l.assembly.open(ev.TraceID, n.time, noteCost+len(n.template.Text)); open != nil {
 		open.notes = append(open.notes, *n)
 	}
 }
@@ -221,13 +221,13 @@ func (e *Engine) ObserveSpans(spans []model.Span) []Mark {
 	e.marks = e.marks[:0]
 	for i := range spans {
 		s := &spans[i]
-		if !e.sees(s.Start) || s.End > maxTime || s.TraceID.IsZero() {
+		if !e.time.Sees(s.Start) || s.End > bucket.MaxTime || s.TraceID.IsZero() {
 			continue
 		}
-		if len(e.groups) > 0 {
-			service := e.places.of(s.Resource).service
-			if s.StatusCode == model.StatusError || isSlow(e.outcomes, service, s) {
-				if id := e.groupOf(service); id != "" {
+		if len(e.book.groups) > 0 {
+			service := e.places.Of(s.Resource).Service
+			if s.StatusCode == model.StatusError || isSlow(e.requests.outcomes, service, s) {
+				if id := e.book.groupOf(service); id != "" {
 					e.mark(Mark{Index: i, GroupID: id})
 				}
 			}
@@ -236,13 +236,13 @@ func (e *Engine) ObserveSpans(spans []model.Span) []Mark {
 			e.observeSpan(s)
 		}
 	}
-	e.places.forget()
+	e.places.Forget()
 	return e.marks
 }
 
 func (e *Engine) observeSpan(s *model.Span) {
-	o := e.places.of(s.Resource)
-	if o.service == "" {
+	o := e.places.Of(s.Resource)
+	if o.Service == "" {
 		return
 	}
 	open := e.assembly.open(s.TraceID, max(s.Start, s.End), spanCost)
@@ -258,24 +258,24 @@ func (e *Engine) observeSpan(s *model.Span) {
 	part := spanPart{
 		instance: inst,
 		id:       s.SpanID, parent: s.ParentID, start: s.Start, end: max(s.Start, s.End),
-		repeats: o.observed && from.reportsItself(s.Start), op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: sampled.Count(s.TraceState),
+		repeats: o.Observed && from.reportsItself(s.Start), op: e.graph.operation(from, s.Name, s.Kind), failed: s.StatusCode == model.StatusError, adjusted: sampled.Count(s.TraceState),
 	}
 	if part.adjusted > 1 {
 		e.graph.sampled = max(e.graph.sampled, part.start)
 	}
 	if !part.op.looked || (part.failed && part.op.place == "") {
-		part.op.looked, part.op.place = true, placeOfSpan(s)
+		part.op.looked, part.op.place = true, logtemplate.PlaceOfSpan(s)
 	}
 	if s.Kind == kindClient || s.Kind == kindProducer {
-		part.at, part.peer = e.peerOf(s, o.node)
+		part.at, part.peer = e.learner.peerOf(s, o.Node)
 		e.graph.noteSystem(part.peer, s)
 		if part.failed {
 			part.reason = reasonOf(s)
 		}
 	}
-	e.observeMessage(s, from)
+	e.learner.observeMessage(s, from)
 	if s.Kind == kindServer {
-		e.graph.listens(endpointOf(s.Attributes, "network.local.", o.node), from)
+		e.graph.listens(endpointOf(s.Attributes, "network.local.", o.Node), from)
 	}
 	e.assembly.charge(open, len(part.at)+len(part.peer)+len(part.reason))
 	open.spans = append(open.spans, part)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -20,6 +21,15 @@ const (
 	kindConsumer = 5
 )
 
+// learner takes the spans and lines of traces, and learns from the complete ones.
+type learner struct {
+	time     *bucket.Time
+	assembly *assembly
+	graph    *graph
+	requests *requests
+	run      uint64 // number of executions learned from so far
+}
+
 // execution is one span of a complete trace, with its children and log lines.
 type execution struct {
 	*spanPart
@@ -29,8 +39,8 @@ type execution struct {
 }
 
 // learn updates the graph from a complete trace.
-func (e *Engine) learn(id model.TraceID, t *openTrace) {
-	t.derive(e.graph)
+func (l *learner) learn(id model.TraceID, t *openTrace) {
+	t.derive(l.graph)
 	runs := link(t)
 	weights := map[*operation]float32{}
 	for i := range runs {
@@ -43,13 +53,13 @@ func (e *Engine) learn(id model.TraceID, t *openTrace) {
 		weight := runs[i].op.relative(runs[i].adjusted) / weights[runs[i].op]
 		// This is called before the run itself is counted: until a second caller is added, all runs count
 		// for the first one.
-		asker := e.graph.askedBy(runs[i].op, askerOf(runs, i), e.slotOf(runs[i].end), sample{n: weight})
+		asker := l.graph.askedBy(runs[i].op, askerOf(runs, i), l.time.Of(runs[i].end), baseline.Sample{N: weight})
 		if !runs[i].derived { // for requests that end, spans are more exact than derived ones
-			e.countOutcome(runs, i)
+			l.requests.countOutcome(runs, i)
 		}
-		e.learnRun(id, runs, i, weight)
-		runs[i].op.learnCallFailed(runs, i, e.slotOf(runs[i].end), weight, t.notes)
-		e.learnSteps(id, t, runs, i, asker, weight)
+		l.learnRun(id, runs, i, weight)
+		runs[i].op.learnCallFailed(runs, i, l.time.Of(runs[i].end), weight, t.notes)
+		l.learnSteps(id, t, runs, i, asker, weight)
 	}
 }
 
@@ -102,17 +112,17 @@ func (n *note) joins(found bool) {
 
 // learnRun learns from one span. The runs of one operation within a trace weigh one together, because
 // they are not independent observations.
-func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight float32) {
+func (l *learner) learnRun(id model.TraceID, runs []execution, i int, weight float32) {
 	run := &runs[i]
 	op := run.op
-	slot := e.slotOf(run.end)
+	slot := l.time.Of(run.end)
 	ref := run.reference(id)
 	if op.first == 0 {
 		op.first = slot
 	}
-	op.runs.observe(slot, sample{n: weight})
+	op.runs.Observe(slot, baseline.Sample{N: weight})
 	self := selfTime(runs, i)
-	op.self.observe(slot, logSample(self, weight))
+	op.self.Observe(slot, logSample(self, weight))
 	slow := false
 	if run.instance.warm(run.start) && op.key.kind != kindClient && op.key.kind != kindProducer {
 		slow = op.tail.Take(slot, baseline.Logarithm(uint64(self)), weight)
@@ -120,16 +130,16 @@ func (e *Engine) learnRun(id model.TraceID, runs []execution, i int, weight floa
 	}
 	op.evidence.add(ref)
 	if run.failed && !run.derived { // for derived spans the error lines count instead
-		if f := e.graph.feature(op, featureError, "fails", "fails"); f != nil {
-			f.hits.observe(slot, sample{n: weight})
+		if f := l.graph.feature(op, featureError, "fails", "fails"); f != nil {
+			f.hits.Observe(slot, baseline.Sample{N: weight})
 			f.evidence.add(ref)
 			f.place = op.place
 		}
 	}
 	if !run.derived {
-		e.learnRequest(run, slot, slow)
+		l.learnRequest(run, slot, slow)
 	}
-	e.learnCall(id, runs, i, slot, weight)
+	l.learnCall(id, runs, i, slot, weight)
 }
 
 // reference returns the reference that names the span as evidence; derived spans have none.
@@ -142,15 +152,15 @@ func (r *execution) reference(id model.TraceID) reference {
 
 // learnRequest counts a request for the service and the instance that served it. Calls of a command
 // that is not run as a service are not counted as requests.
-func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
+func (l *learner) learnRequest(run *execution, slot int64, slow bool) {
 	op := run.op
 	failed := float32(0)
 	if run.failed {
 		failed = run.adjusted
 	}
-	served := op.key.kind == kindServer || op.key.kind == kindConsumer || run.parent < 0 && (op.key.kind != kindClient || e.graph.cgroups.marked(op.service))
+	served := op.key.kind == kindServer || op.key.kind == kindConsumer || run.parent < 0 && (op.key.kind != kindClient || l.graph.cgroups.marked(op.service))
 	if requests := op.service.requests; requests != nil && served {
-		requests.observe(slot, sample{n: run.adjusted, sum: failed})
+		requests.Observe(slot, baseline.Sample{N: run.adjusted, Sum: failed})
 	}
 	if i := run.instance; i != nil && i.Shares != nil && op.key.kind != kindClient {
 		c := baseline.Count{Hits: failed}
@@ -168,60 +178,60 @@ func (e *Engine) learnRequest(run *execution, slot int64, slow bool) {
 // span; for a callee that sends no spans, the duration of the client span. If a callee has ever sent
 // spans, a call without server span is not counted as the latter: its span was lost or sampled, and
 // the whole duration would pass for network time.
-func (e *Engine) learnCall(id model.TraceID, runs []execution, i int, slot int64, weight float32) {
+func (l *learner) learnCall(id model.TraceID, runs []execution, i int, slot int64, weight float32) {
 	run := &runs[i]
 	switch {
 	case run.parent >= 0 && runs[run.parent].op.service != run.op.service:
 		if client := &runs[run.parent]; client.op.key.kind == kindClient && run.op.key.kind != kindConsumer {
-			e.learnWay(id, client, run, slot, weight)
+			l.learnWay(id, client, run, slot, weight)
 		}
 	case run.op.key.kind == kindClient && len(run.children) == 0 && run.peer != "":
-		e.learnUnanswered(id, run, slot, weight)
+		l.learnUnanswered(id, run, slot, weight)
 	}
 }
 
 // learnWay learns the network time of a call with both spans.
-func (e *Engine) learnWay(id model.TraceID, client, server *execution, slot int64, weight float32) {
+func (l *learner) learnWay(id model.TraceID, client, server *execution, slot int64, weight float32) {
 	if client.derived {
-		e.graph.call(client.op.key.service, server.op.key.service) // adds the edge to the graph
+		l.graph.call(client.op.key.service, server.op.key.service) // adds the edge to the graph
 	} else {
-		e.graph.listens(client.at, server.op.service)
+		l.graph.listens(client.at, server.op.service)
 	}
 	if client.peer != "" && server.op.service.declared {
-		e.graph.alias(client.peer, server.op.service.name)
+		l.graph.alias(client.peer, server.op.service.name)
 	}
 	whole := client.end - min(client.start, client.end)
 	gap := whole - min(whole, server.end-min(server.start, server.end))
-	c := e.graph.callBy(callKey{client.op.key.service, server.op.key.service, client.derived})
+	c := l.graph.callBy(callKey{client.op.key.service, server.op.key.service, client.derived})
 	if !c.paired {
-		c.paired, c.gap = true, history{worth: slotWorth}
+		c.paired, c.gap = true, baseline.History{Worth: baseline.DurationsWorth}
 	}
-	c.gap.observe(slot, logSample(gap, weight))
+	c.gap.Observe(slot, logSample(gap, weight))
 	c.tail.Take(slot, baseline.Logarithm(uint64(gap)), weight)
 	c.evidence.add(client.reference(id))
 	if client.derived {
 		return
 	}
 	// The server span shows whether the callee fails; as seen by the client this call arrived.
-	e.graph.dependency(client.op.key.service, server.op.key.service, "").failures.Observe(slot, baseline.Count{N: weight})
+	l.graph.dependency(client.op.key.service, server.op.key.service, "").failures.Observe(slot, baseline.Count{N: weight})
 }
 
 // learnUnanswered learns from a client span without a server span. If the callee sends spans, one is
 // missing: the call did not arrive, or the span was lost.
-func (e *Engine) learnUnanswered(id model.TraceID, client *execution, slot int64, weight float32) {
-	callee := e.graph.named(client.peer)
+func (l *learner) learnUnanswered(id model.TraceID, client *execution, slot int64, weight float32) {
+	callee := l.graph.named(client.peer)
 	if callee == client.op.key.service {
 		return
 	}
-	c := e.graph.call(client.op.key.service, callee)
+	c := l.graph.call(client.op.key.service, callee)
 	ref := reference{trace: id, span: client.id, time: client.start}
 	switch {
 	case !c.paired:
-		c.gap.observe(slot, logSample(client.end-min(client.start, client.end), weight))
-		e.graph.listensUnlessKnown(client.at, callee)
-		e.called(id, client, callee, slot, weight)
+		c.gap.Observe(slot, logSample(client.end-min(client.start, client.end), weight))
+		l.graph.listensUnlessKnown(client.at, callee)
+		l.called(id, client, callee, slot, weight)
 	case client.failed:
-		e.graph.dependency(client.op.key.service, callee, "").answered(client, slot, weight, ref)
+		l.graph.dependency(client.op.key.service, callee, "").answered(client, slot, weight, ref)
 	}
 	c.evidence.add(ref)
 }
@@ -258,7 +268,7 @@ func selfTime(runs []execution, i int) model.Nanos {
 
 // logSample is a duration as ln(ms + 1). On this scale a rise by a factor counts the same for short
 // and long durations, and durations below a millisecond make little difference.
-func logSample(d model.Nanos, weight float32) sample {
+func logSample(d model.Nanos, weight float32) baseline.Sample {
 	x := float32(math.Log1p(float64(d) / 1e6))
-	return sample{n: weight, sum: x * weight, square: x * x * weight}
+	return baseline.Sample{N: weight, Sum: x * weight, Square: x * x * weight}
 }

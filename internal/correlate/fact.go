@@ -9,19 +9,28 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
 
 // say is the sentence that describes an anomaly, with figures.
-func (e *Engine) say(s *sign) string {
-	f := e.factOf(s)
+func (fs *facts) say(s *sign) string {
+	f := fs.factOf(s)
 	return f.Text()
 }
 
+// facts makes typed facts of anomalies, for package report.
+type facts struct {
+	time     *bucket.Time
+	graph    *graph
+	topology *topology
+}
+
 // factOf converts an anomaly into a typed fact for package report.
-func (e *Engine) factOf(s *sign) report.Fact {
+func (fs *facts) factOf(s *sign) report.Fact {
 	f := report.Fact{
 		Service: s.key.service, What: s.key.what, Peer: s.key.peer, Quote: s.quote, Before: s.before, After: s.after, Unit: s.unit,
 		Count: s.count, Onset: s.onset, Sentence: s.text, Pod: s.pod, Node: s.node, Evidence: s.evidence,
@@ -44,32 +53,32 @@ func (e *Engine) factOf(s *sign) report.Fact {
 	}
 	switch s.key.class {
 	case classKernel:
-		e.kernelFact(&f, s)
+		fs.kernelFact(&f, s)
 	case classResource:
-		e.resourceFact(&f, s)
+		fs.resourceFact(&f, s)
 	case classPath:
 		pathFact(&f, s)
 	case classError:
 		errorFact(&f, s)
 	case classEdge:
 		f.Kind = report.FactDependency
-		if e.graph.paired(s.key.peer, s.key.service) {
+		if fs.graph.paired(s.key.peer, s.key.service) {
 			f.Kind = report.FactNetwork
 		}
 	case classSelf:
-		e.slowFact(&f, s)
+		fs.slowFact(&f, s)
 	case classSilent:
 		f.Kind = report.FactSilent
 		if s.key.what == trafficWhat {
 			f.Kind = report.FactTraffic
 		}
 	default:
-		e.supportFact(&f, s)
+		fs.supportFact(&f, s)
 	}
 	return f
 }
 
-func (e *Engine) kernelFact(f *report.Fact, s *sign) {
+func (fs *facts) kernelFact(f *report.Fact, s *sign) {
 	f.Kind = report.FactKernel
 	k := s.kernel
 	if k == nil {
@@ -92,7 +101,7 @@ func (e *Engine) kernelFact(f *report.Fact, s *sign) {
 	}
 }
 
-func (e *Engine) resourceFact(f *report.Fact, s *sign) {
+func (fs *facts) resourceFact(f *report.Fact, s *sign) {
 	f.Kind = report.FactResource
 	if s.pool {
 		f.Kind, f.Peer = report.FactPool, s.from
@@ -129,7 +138,7 @@ func pathFact(f *report.Fact, s *sign) {
 	}
 }
 
-func (e *Engine) slowFact(f *report.Fact, s *sign) {
+func (fs *facts) slowFact(f *report.Fact, s *sign) {
 	f.Kind, f.Share, f.Hours, f.Whole = report.FactSlow, s.share, s.hours, s.whole
 	if s.dependency {
 		f.Kind = report.FactDependency
@@ -162,17 +171,17 @@ func errorFact(f *report.Fact, s *sign) {
 		f.Lasts = s.lasts
 	}
 	if f.Quote == "" && s.key.what != "fails" {
-		f.Quote = message(s.key.what)
+		f.Quote = logtemplate.Message(s.key.what)
 	}
 }
 
 // supportFact fills the fact for classes that only support an incident: releases, restarts, metrics,
 // log lines.
-func (e *Engine) supportFact(f *report.Fact, s *sign) {
+func (fs *facts) supportFact(f *report.Fact, s *sign) {
 	switch {
 	case s.key.what == releaseWhat:
 		f.Kind, f.What = report.FactRelease, ""
-		release := &e.serviceNamed(s.key.service).release
+		release := &fs.topology.serviceNamed(s.key.service).release
 		if len(release.versions) > 0 {
 			if version, before := release.newest(); version == s.key.peer {
 				f.What = before
@@ -181,8 +190,8 @@ func (e *Engine) supportFact(f *report.Fact, s *sign) {
 	case s.key.what == "restart":
 		f.Kind = report.FactRestart
 	case s.unit == "per slot":
-		f.Kind, f.New, f.Quote = report.FactLogVolume, s.before < math.SmallestNonzeroFloat32, message(s.key.what)
-		minute := 60e9 / float64(e.slotWidth())
+		f.Kind, f.New, f.Quote = report.FactLogVolume, s.before < math.SmallestNonzeroFloat32, logtemplate.Message(s.key.what)
+		minute := 60e9 / float64(fs.time.Width())
 		f.Before, f.After = f.Before*minute, f.After*minute
 	case s.key.what == "standstill" || s.key.what == "missing metrics":
 		f.Kind = report.FactOther

@@ -6,6 +6,9 @@ package correlate
 import (
 	"fmt"
 	"math"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 )
 
 const (
@@ -17,21 +20,28 @@ const (
 	noveltyRuns  = 200
 )
 
+// runDetector finds anomalies in executions: operations, their steps, and the calls between services.
+type runDetector struct {
+	time     *bucket.Time
+	graph    *graph
+	topology *topology
+}
+
 // failureSign makes an anomaly of an operation that fails, or logs errors, more often.
-func (e *Engine) failureSign(o *operation, f *feature) *sign {
-	ch := shareChange(&o.runs, &f.hits, true)
-	if ch.ratio == 0 {
+func (rd *runDetector) failureSign(o *operation, f *feature) *sign {
+	ch := baseline.ShareChange(&o.runs, &f.hits, true)
+	if ch.Ratio == 0 {
 		return nil
 	}
-	if ch.before.sum == 0 {
-		ch.ratio += novelty(float64(ch.before.n), share(ch.after.sum, ch.after.n))
+	if ch.Before.Sum == 0 {
+		ch.Ratio += novelty(float64(ch.Before.N), baseline.Share(ch.After.Sum, ch.After.N))
 	}
-	s := e.describeFailure(o, f, ch)
-	s.within(e.sliceOf(o.key.service, ch.slot, failedRuns))
-	s.until = e.timeOf(f.hits.newest(func(slot int64) bool { return f.hits.at(slot).n > 0 }) + 1)
-	s.keepOut = func() { f.hits.keepShare(ch.slot, &o.runs, s.before) }
-	s.passOn(o, ch.slot, s.after-s.before)
-	s.passMetered(o.service, e.now, ch.slot)
+	s := rd.describeFailure(o, f, ch)
+	s.within(rd.topology.sliceOf(o.key.service, ch.Bucket, failedRuns))
+	s.until = rd.time.Start(f.hits.Newest(func(slot int64) bool { return f.hits.At(slot).N > 0 }) + 1)
+	s.keepOut = func() { f.hits.KeepShare(ch.Bucket, &o.runs, s.before) }
+	s.passOn(o, ch.Bucket, s.after-s.before)
+	s.passMetered(o.service, rd.time.Now, ch.Bucket)
 	return s
 }
 
@@ -44,12 +54,12 @@ func novelty(runs, now float64) float64 {
 	return min(noveltyBonus, 2*math.Log(max(1, runs/noveltyRuns)))
 }
 
-func (e *Engine) describeFailure(o *operation, f *feature, ch change) *sign {
-	s := e.newSign(o.service, classError, f.text, o.key.name, ch)
+func (rd *runDetector) describeFailure(o *operation, f *feature, ch baseline.ChangePoint) *sign {
+	s := newSign(rd.time, o.service, classError, f.text, o.key.name, ch)
 	s.shares(ch)
-	s.lasts, s.quote = ch.before.n == 0, f.quote
+	s.lasts, s.quote = ch.Before.N == 0, f.quote
 	than := "instead of " + percent(s.before)
-	if ch.before.n == 0 {
+	if ch.Before.N == 0 {
 		than = "for as long as it is known"
 	}
 	s.text = fmt.Sprintf("%s of %s %s in %s of its runs %s", o.key.name, o.key.service, said(f), percent(s.after), than)

@@ -3,29 +3,10 @@
 
 package correlate
 
-import "github.com/tapio/tapio/internal/model"
-
-// Counts are kept by bucket, so they only show in which bucket an anomaly began. firstTimes keeps the
-// exact time for each recent bucket.
-
-// firstTimes holds, for each recent bucket, when something occurred first.
-type firstTimes [recentSlots]model.Nanos
-
-// noteFirst records an occurrence.
-func (e *Engine) noteFirst(of *firstTimes, t model.Nanos) {
-	slot := e.slotOf(t)
-	if at := &of[slot%recentSlots]; e.slotOf(*at) < slot || e.slotOf(*at) == slot && t < *at {
-		*at = t
-	}
-}
-
-// firstIn returns when it occurred first in a bucket, or the start of the bucket if that is not known.
-func (e *Engine) firstIn(of *firstTimes, slot int64) model.Nanos {
-	if at := of[slot%recentSlots]; e.slotOf(at) == slot {
-		return at
-	}
-	return e.timeOf(slot)
-}
+import (
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/model"
+)
 
 // wellBetween: an affected request that this many unaffected ones follow counts as one of those that
 // are always affected, not as the beginning of an incident.
@@ -33,18 +14,18 @@ const wellBetween = 10
 
 // noteHit records a request that failed or was slow. A slow one counts from the time at which most
 // requests would have ended.
-func (e *Engine) noteHit(o *outcomes, start, end model.Nanos) {
-	slot, usual := e.slotOf(end), start+model.Nanos(o.middle*1e6)
+func (r *requests) noteHit(o *outcomes, start, end model.Nanos) {
+	slot, usual := r.time.Of(end), start+model.Nanos(o.middle*1e6)
 	if o.well >= wellBetween {
-		o.hits[slot%recentSlots] = 0
+		o.hits[slot%baseline.Recent] = 0
 	}
 	o.well = 0
-	e.noteFirst(&o.hits, max(min(usual, end), e.timeOf(slot)))
+	r.time.NoteFirst(&o.hits, max(min(usual, end), r.time.Start(slot)))
 }
 
 // began returns when the group began. If its evidence is counted by bucket and requests are affected
 // from about that time, it is the time of the first affected request.
-func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
+func (b *incidentBook) began(g *group, span model.TimeRange) model.TimeRange {
 	first := model.Nanos(0)
 	for _, v := range g.victims {
 		if v.first != 0 && (first == 0 || v.first < first) {
@@ -52,14 +33,14 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 		}
 	}
 	if first <= span.Start {
-		first = firstKnown(g.members, span.Start, e.slotWidth())
+		first = firstKnown(g.members, span.Start, b.time.Width())
 	}
-	if first <= span.Start || first > span.Start+e.dated() {
+	if first <= span.Start || first > span.Start+b.time.Dated() {
 		return span
 	}
 	start := first
 	for _, s := range g.members {
-		if s.opening() && s.strength >= alarmStrength/2 && s.onset%e.slotWidth() != 0 {
+		if s.opening() && s.strength >= baseline.AlarmStrength/2 && s.onset%b.time.Width() != 0 {
 			start = min(start, s.onset) // the exact time is known
 		}
 	}
@@ -70,7 +51,7 @@ func (e *Engine) began(g *group, span model.TimeRange) model.TimeRange {
 // the bucket that begins at start; 0 for none.
 func firstKnown(members map[signKey]*sign, start, width model.Nanos) (first model.Nanos) {
 	for _, s := range members {
-		known := s.opening() && s.strength >= alarmStrength/2 && s.onset%width != 0
+		known := s.opening() && s.strength >= baseline.AlarmStrength/2 && s.onset%width != 0
 		if known && s.onset > start && s.onset < start+width && (first == 0 || s.onset < first) {
 			first = s.onset
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -67,20 +68,20 @@ func TestEvidenceWithATimeDatesAnIncident(t *testing.T) {
 	e := newShop(t, Config{}).e
 	begin := model.Nanos(1_000_000) * second / (5 * second) * (5 * second)
 	span := model.TimeRange{Start: begin, End: begin + 60*second}
-	counted, reported := &sign{strength: alarmStrength, onset: begin}, &sign{strength: alarmStrength, onset: begin + 3*second + 1}
+	counted, reported := &sign{strength: baseline.AlarmStrength, onset: begin}, &sign{strength: baseline.AlarmStrength, onset: begin + 3*second + 1}
 	for name, test := range map[string]struct {
 		members []*sign
 		want    model.Nanos
 	}{
 		"counted only":          {[]*sign{counted}, begin},
 		"reported in that slot": {[]*sign{counted, reported}, begin + 3*second + 1},
-		"reported later":        {[]*sign{counted, {strength: alarmStrength, onset: begin + 7*second + 1}}, begin},
-		"weak":                  {[]*sign{counted, {strength: alarmStrength / 4, onset: begin + second + 1}}, begin},
+		"reported later":        {[]*sign{counted, {strength: baseline.AlarmStrength, onset: begin + 7*second + 1}}, begin},
+		"weak":                  {[]*sign{counted, {strength: baseline.AlarmStrength / 4, onset: begin + second + 1}}, begin},
 	} {
 		g := &group{members: map[signKey]*sign{}}
 		for i, s := range test.members {
 			g.members[signKey{service: fmt.Sprint(i)}] = s
 		}
-		assert.Equal(t, test.want, e.began(g, span).Start, name)
+		assert.Equal(t, test.want, e.book.began(g, span).Start, name)
 	}
 }

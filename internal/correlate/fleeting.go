@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/lru"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -58,32 +60,32 @@ func (s *service) noteEnd(ev *model.Event) {
 // ofItself reports whether the process was started by a process of the same program.
 func ofItself(ev *model.Event) bool {
 	parents, _ := ev.Attributes.Get(semconv.ProcessAncestorNames)
-	program, found := ev.Attributes.Get(programKey)
+	program, found := ev.Attributes.Get(origin.ProgramKey)
 	names := parents.Items()
 	return found && len(names) > 0 && names[0].Value.Str() == program.Str()
 }
 
 // fleeting reports whether the program is a command: its processes end soon, or it has not been
 // running for a minute yet, and neither name, workload, container nor unit mark it as a service.
-func (e *Engine) fleeting(name string) bool {
-	known := e.graph.services.peek(name)
-	if known == nil || e.graph.cgroups.marked(*known) {
+func (t *topology) fleeting(name string) bool {
+	known := t.graph.services.Peek(name)
+	if known == nil || t.graph.cgroups.marked(*known) {
 		return false
 	}
 	l := &(*known).life
-	return e.graph.unproven(name) || l.ends[0] != 0 && l.ends[0]+fleetingWindow > e.now
+	return t.graph.unproven(name) || l.ends[0] != 0 && l.ends[0]+fleetingWindow > t.time.Now
 }
 
 // unproven reports whether a program that nothing marks as a service has never run for a minute, as
 // far as is known.
 func (g *graph) unproven(name string) bool {
-	known := g.services.peek(name)
+	known := g.services.Peek(name)
 	return known != nil && !g.cgroups.marked(*known) && !(*known).life.proven && (*known).first != 0
 }
 
 // cgroups holds which programs run in each cgroup.
 type cgroups struct {
-	programs *lru[string, []string] // names of programs, at most manyPrograms
+	programs *lru.Table[string, []string] // names of programs, at most manyPrograms
 }
 
 // manyPrograms: a cgroup in which this many different programs run is one in which people, builds or
@@ -97,9 +99,9 @@ func (c *cgroups) marked(s *service) bool {
 
 // note records the cgroup that a program runs in.
 func (c *cgroups) note(s *service) {
-	names := c.programs.get(s.cgroup)
+	names := c.programs.Get(s.cgroup)
 	if names == nil {
-		names = c.programs.put(s.cgroup, nil)
+		names = c.programs.Put(s.cgroup, nil)
 	}
 	if !s.declared && len(*names) < manyPrograms && !slices.Contains(*names, s.name) {
 		*names = append(*names, s.name)
@@ -112,7 +114,7 @@ func (c *cgroups) contained(s *service) bool {
 	if !contained(s.cgroup) {
 		return false
 	}
-	names := c.programs.peek(s.cgroup)
+	names := c.programs.Peek(s.cgroup)
 	return names == nil || len(*names) < manyPrograms
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -80,11 +81,11 @@ func TestAContainerOfManyProgramsIsNoService(t *testing.T) {
 		s := newShop(t, Config{})
 		for i := range programs {
 			s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.process.exec", Resource: &model.Resource{Attributes: text(
-				"host.name", "desk", programKey, fmt.Sprint("program-", i), cgroupKey, "/docker/0123456789abcdef",
+				"host.name", "desk", origin.ProgramKey, fmt.Sprint("program-", i), origin.CgroupKey, "/docker/0123456789abcdef",
 			)}}})
 		}
 		s.run(1)
-		assert.Equal(t, shared, s.e.samePlace("program-0", "program-1"), programs)
-		assert.Equal(t, !shared, s.e.fleeting("program-1"), programs)
+		assert.Equal(t, shared, s.e.topology.samePlace("program-0", "program-1"), programs)
+		assert.Equal(t, !shared, s.e.topology.fleeting("program-1"), programs)
 	}
 }

@@ -8,6 +8,11 @@ import (
 	"math"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/hash"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -24,9 +29,9 @@ const (
 
 // flow holds how often a service writes the ordinary lines of a template.
 type flow struct {
-	tally
+	baseline.Tally
 	service  *service
-	template *template
+	template *logtemplate.Template
 	warns    bool // its severity is warning
 	strange  bool // it deviated when it was judged last
 	seen     int64
@@ -63,82 +68,84 @@ func (l *lot) endSlot() {
 // observeOrdinary takes a line without a trace whose severity is below error. Its text may still show
 // that it is an error.
 func (e *Engine) observeOrdinary(i int, ev *model.Event, s *service) {
-	weight, text := e.lot.take(), lineOf(ev)
-	level := severityOfLine(ev, text)
+	weight, text := e.logbook.lot.take(), logtemplate.LineOf(ev)
+	level := logtemplate.SeverityOf(ev, text)
 	if level >= model.SeverityError {
-		e.observeError(i, ev, s, e.miner.by(s.name).of(text), weight)
+		e.observeError(i, ev, s, e.logbook.miner.By(s.name).Of(text), weight)
 		return
 	}
-	f := e.flowFor(s, e.plain.by(s.name).of(text))
+	f := e.logbook.flowFor(s, e.logbook.plain.By(s.name).Of(text))
 	f.warns = f.warns || level == model.SeverityWarn
-	slot := e.slotOf(ev.When())
+	slot := e.time.Of(ev.When())
 	f.seen = max(f.seen, slot)
-	f.count(slot, weight)
+	f.Count(slot, weight)
 	if slot != f.noted && f.notable(slot) {
 		f.noted = slot
-		ref := reference{uid: uidOf(ev), trace: ev.TraceID, span: ev.SpanID, time: ev.When()}
+		ref := reference{uid: hash.UID(ev), trace: ev.TraceID, span: ev.SpanID, time: ev.When()}
 		f.evidence.add(ref)
-		e.mark(Mark{Index: i, UID: ref.uid, Template: f.template.shown(), GroupID: e.groupOf(s.name)})
+		e.mark(Mark{Index: i, UID: ref.uid, Template: f.template.Shown(), GroupID: e.book.groupOf(s.name)})
 	}
 }
 
 // notable reports whether a line may become evidence. To make each line findable would cost the store
 // more than the line itself.
 func (f *flow) notable(slot int64) bool {
-	fresh := f.rate.old.n == 0 && f.rate.oldest()-f.first >= minKnown && slot >= f.first
+	fresh := f.Rate.Old.N == 0 && f.Rate.Oldest()-f.First >= baseline.MinKnown && slot >= f.First
 	return f.warns || f.strange || fresh
 }
 
-func (e *Engine) flowFor(s *service, t *template) *flow {
-	key := lineKey{service: s.name, template: t.text}
-	if found := e.flows.get(key); found != nil {
+func (b *logbook) flowFor(s *service, t *logtemplate.Template) *flow {
+	key := lineKey{service: s.name, template: t.Text}
+	if found := b.flows.Get(key); found != nil {
 		return *found
 	}
-	return *e.flows.put(key, &flow{tally: tally{first: e.slotOf(s.first)}, service: s, template: t, noted: -1})
+	return *b.flows.Put(key, &flow{Tally: baseline.Tally{First: b.time.Of(s.first)}, service: s, template: t, noted: -1})
 }
 
 // flowSign makes an anomaly of a line that is new, or ten times as frequent, or a tenth as frequent.
 // It only supports incidents.
-func (e *Engine) flowSign(f *flow, slot int64) *sign {
-	if slot-f.seen >= recentSlots {
+func (d *logDetector) flowSign(f *flow, slot int64) *sign {
+	if slot-f.seen >= baseline.Recent {
 		f.strange = false
 		return nil
 	}
-	ch, novel := f.changed(slot, e.lot.sample)
-	f.strange = ch.ratio >= hintStrength
+	ch, novel := f.changed(slot, d.logbook.lot.sample)
+	f.strange = ch.Ratio >= baseline.HintStrength
 	if !f.strange {
 		return nil
 	}
 	c := classLoad
-	if f.warns && ch.after.mean() > ch.before.mean() {
+	if f.warns && ch.After.Mean() > ch.Before.Mean() {
 		c = classSymptom
 	}
-	s := e.newSign(f.service, c, f.template.text, "", ch)
-	s.strength = min(s.strength, noAlarm)
-	s.before, s.after, s.unit = math.Expm1(ch.before.mean()), math.Expm1(ch.after.mean()), "per slot"
-	s.text, s.brief = e.flowText(s, quote(f.template), novel)
+	s := newSign(d.time, f.service, c, f.template.Text, "", ch)
+	s.strength = min(s.strength, baseline.NoAlarm)
+	s.before, s.after, s.unit = math.Expm1(ch.Before.Mean()), math.Expm1(ch.After.Mean()), "per slot"
+	s.text, s.brief = d.flowText(s, quote(f.template), novel)
 	s.evidence = f.evidence.evidence(quote(f.template))
 	return s
 }
 
 // changed returns the largest change: the line is new, more frequent or less frequent.
-func (f *flow) changed(slot int64, sample uint) (ch change, novel bool) {
-	if fresh := f.novelty(slot); fresh.ratio > 0 {
+func (f *flow) changed(slot int64, sample uint) (ch baseline.ChangePoint, novel bool) {
+	if fresh := f.Novelty(slot); fresh.Ratio > 0 {
 		return fresh, true
 	}
-	more, less := f.tenfold(slot, true), f.tenfold(slot, false)
-	if less.ratio > more.ratio && math.Expm1(less.before.mean()) >= flowGrain*math.Exp2(float64(sample)) {
+	more, less := f.Tenfold(slot, true), f.Tenfold(slot, false)
+	if less.Ratio > more.Ratio && math.Expm1(less.Before.Mean()) >= flowGrain*math.Exp2(float64(sample)) {
 		return less, false
 	}
 	return more, false
 }
 
 // quote returns a template in quotation marks, clipped.
-func quote(t *template) string { return "“" + clipped(message(t.shown()), 100) + "”" }
+func quote(t *logtemplate.Template) string {
+	return "“" + bound.Text(logtemplate.Message(t.Shown()), 100) + "”"
+}
 
 // flowText describes the change, with and without figures.
-func (e *Engine) flowText(s *sign, line string, novel bool) (text, brief string) {
-	minutes := float64(60e9) / float64(e.slotWidth())
+func (d *logDetector) flowText(s *sign, line string, novel bool) (text, brief string) {
+	minutes := float64(60e9) / float64(d.time.Width())
 	switch {
 	case novel:
 		brief = fmt.Sprintf("%s logs %s, which it did not before", s.key.service, line)
@@ -154,16 +161,16 @@ func (e *Engine) flowText(s *sign, line string, novel bool) (text, brief string)
 // programOf returns the program that wrote a line whose resource has no service name: the program in a
 // syslog record, else the name of the log file. label selects its records; it is "" if the name does.
 func programOf(ev *model.Event) (name, label string) {
-	if name = firstOf(ev.Attributes, programKey); name != "" {
+	if name = ev.Attributes.FirstText(origin.ProgramKey); name != "" {
 		return name, ""
 	}
 	for _, key := range [...]string{"appname", fileNameKey} {
-		if name = firstOf(ev.Attributes, key); name != "" {
+		if name = ev.Attributes.FirstText(key); name != "" {
 			return strings.TrimSuffix(name, ".log"), key + "=" + name
 		}
 	}
 	if ev.Body.Kind() == model.KindMap {
-		name = firstOf(ev.Body.Items(), "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT") // fields of the systemd journal
+		name = model.Attributes(ev.Body.Items()).FirstText("SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT") // fields of the systemd journal
 	}
 	return name, ""
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -33,9 +35,9 @@ func (s *shop) says(service, format string, lines int) {
 // flowSignsOf lists what is reported about ordinary lines.
 func (s *shop) flowSignsOf(service string) map[string]*sign {
 	found := map[string]*sign{}
-	for _, f := range s.e.flows.all() {
-		if g := s.e.flowSign(*f, s.e.judged); g != nil && (*f).service.name == service {
-			found[message(g.key.what)] = g
+	for _, f := range s.e.logbook.flows.All() {
+		if g := s.e.logs.flowSign(*f, s.e.time.Judged); g != nil && (*f).service.name == service {
+			found[logtemplate.Message(g.key.what)] = g
 		}
 	}
 	return found
@@ -70,8 +72,8 @@ func TestWhatIsSaidMoreLessOrForTheFirstTimeIsASign(t *testing.T) {
 	assert.Contains(t, found["using the cache for order <*>"].text, "which it did not before")
 	assert.NotEmpty(t, found["using the cache for order <*>"].evidence)
 	for _, g := range found {
-		assert.GreaterOrEqual(t, g.strength, float64(hintStrength))
-		assert.False(t, g.alarms(hintStrength), "nobody is woken by what is no error")
+		assert.GreaterOrEqual(t, g.strength, float64(baseline.HintStrength))
+		assert.False(t, g.alarms(baseline.HintStrength), "nobody is woken by what is no error")
 	}
 	assert.Empty(t, s.all)
 }
@@ -129,11 +131,11 @@ func TestSeverityIsReadFromTheText(t *testing.T) {
 		"an error is what nobody wants":                     model.SeverityUnspecified,
 		"":                                                  model.SeverityUnspecified,
 	} {
-		assert.Equal(t, want, severityOfLine(&model.Event{}, text), text)
+		assert.Equal(t, want, logtemplate.SeverityOf(&model.Event{}, text), text)
 	}
-	assert.Equal(t, model.SeverityInfo, severityOfLine(&model.Event{SeverityNumber: 9}, "ERROR"), "what is declared counts")
+	assert.Equal(t, model.SeverityInfo, logtemplate.SeverityOf(&model.Event{SeverityNumber: 9}, "ERROR"), "what is declared counts")
 	level := model.Attributes{{Key: "level", Value: model.StringValue("error")}}
-	assert.Equal(t, model.SeverityError, severityOfLine(&model.Event{Attributes: level}, "cannot read"))
+	assert.Equal(t, model.SeverityError, logtemplate.SeverityOf(&model.Event{Attributes: level}, "cannot read"))
 }
 
 func TestWhoWroteAPlainLine(t *testing.T) {

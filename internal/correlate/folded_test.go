@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -19,14 +20,14 @@ func TestProgramsCountedTogetherAreNoService(t *testing.T) {
 			t.Parallel()
 			w := shopWorld(t, 61)
 			from, errors := w.at, int64(0)
-			resource := &model.Resource{Attributes: text("host.name", "node-0", semconv.Source, kernelSource)}
+			resource := &model.Resource{Attributes: text("host.name", "node-0", semconv.Source, origin.KernelSource)}
 			run := func(seconds int, added int64) {
 				for range seconds / 10 {
 					w.run(10)
 					errors += added
 					w.e.ObservePoints([]model.Point{{Time: w.at, Start: from, Number: model.NumberInt, Bits: uint64(errors), Series: &model.Series{
 						Metric:     &model.Metric{Name: "backup.errors", Type: model.MetricSum, Unit: "{call}", Monotonic: true, Temporality: model.TemporalityCumulative},
-						Attributes: text(programKey, program, "step", "copy"), Resource: resource,
+						Attributes: text(origin.ProgramKey, program, "step", "copy"), Resource: resource,
 					}}})
 				}
 			}

@@ -6,6 +6,8 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -76,39 +78,39 @@ type ranked struct {
 // that older records are complete. A finding that has changed since it was returned is returned again
 // with a higher revision. A call with an earlier time than before does nothing.
 func (e *Engine) Flush(now model.Nanos) []model.Finding {
-	if now <= e.now || now > maxTime {
+	if now <= e.time.Now || now > bucket.MaxTime {
 		return nil
 	}
-	e.now = now
-	e.assembly.due(now-min(now, e.slotWidth()), e.learn)
-	slot := e.slotOf(now) - 1
-	if slot <= e.judged || e.firstSlot == 0 {
+	e.time.Now = now
+	e.assembly.due(now-min(now, e.time.Width()), e.learner.learn)
+	slot := e.time.Of(now) - 1
+	if slot <= e.time.Judged || e.time.First == 0 {
 		return nil
 	}
-	e.judged = slot
+	e.time.Judged = slot
 	e.assembly.endSlot()
-	e.lot.endSlot()
-	e.kernel = withoutOlder(e.kernel, now-min(now, model.Nanos(recentSlots)*e.slotWidth()))
+	e.logbook.lot.endSlot()
+	e.kernel.pending = withoutOlder(e.kernel.pending, now-min(now, model.Nanos(baseline.Recent)*e.time.Width()))
 	signs := e.detect(slot)
-	e.noteCallees()
-	found := e.incidents(e.suspects(signs))
-	for _, g := range e.groups {
+	e.requests.noteCallees()
+	found := e.divider.incidents(e.ranker.suspects(signs))
+	for _, g := range e.book.groups {
 		g.fade()
 	}
-	e.split(found)
+	e.admission.split(found)
 	for _, in := range found {
-		e.admit(in)
+		e.admission.admit(in)
 	}
-	e.answer(signs)
-	e.nodes.note(e.groups)
-	e.keepFaultsOut(signs)
-	for _, g := range e.groups {
+	e.admission.answer(signs)
+	e.measures.nodes.note(e.book.groups)
+	e.book.keepFaultsOut(signs)
+	for _, g := range e.book.groups {
 		if g.into == "" {
-			e.live(g, now)
-			e.profiled(g)
+			e.lifecycle.live(g, now)
+			e.describer.profiled(g)
 		}
 	}
-	e.forgetResolved(now)
+	e.book.forgetResolved(now)
 	return e.report(now)
 }
 
@@ -118,31 +120,31 @@ func withoutOlder(signs []*sign, than model.Nanos) []*sign {
 }
 
 // admit opens a group for an incident, or adds it to the group that it is a part of.
-func (e *Engine) admit(in *incident) {
-	if g := e.home(in); g != nil {
+func (a *admission) admit(in *incident) {
+	if g := a.home(in); g != nil {
 		part := in.from(g.since)
-		e.explainStill(g, part)
-		g.take(part, e.now)
+		a.explainStill(g, part)
+		g.take(part, a.time.Now)
 		return
 	}
-	if e.lingers(in) {
+	if a.lingers(in) {
 		return
 	}
-	if g := e.returning(in); g != nil {
-		e.reopen(g, in)
+	if g := a.book.returning(in); g != nil {
+		a.reopen(g, in)
 		return
 	}
-	if !e.waitsForCallee(in) && !e.waitsForCPU(in) {
-		e.open(in)
+	if !a.waitsForCallee(in) && !a.waitsForCPU(in) {
+		a.book.open(in)
 	}
 }
 
 // makeRoom ends an observation if too many groups are open to open another one.
-func (e *Engine) makeRoom() {
-	for i, g := range e.groups {
-		if len(e.groups) >= e.maxGroups && g.kind != model.GroupIncident && g.revision > 0 {
-			e.groups = slices.Delete(e.groups, i, i+1)
-			e.refusedIncidents++
+func (b *incidentBook) makeRoom() {
+	for i, g := range b.groups {
+		if len(b.groups) >= b.maxGroups && g.kind != model.GroupIncident && g.revision > 0 {
+			b.groups = slices.Delete(b.groups, i, i+1)
+			b.refusedIncidents++
 			return
 		}
 	}
@@ -150,23 +152,23 @@ func (e *Engine) makeRoom() {
 
 // open makes a group of the incident. It returns nil if the incident has no candidate or too many
 // groups are open.
-func (e *Engine) open(in *incident) *group {
+func (b *incidentBook) open(in *incident) *group {
 	if len(in.suspects) == 0 {
 		return nil
 	}
-	if e.makeRoom(); len(e.groups) >= e.maxGroups {
-		e.refusedIncidents++
+	if b.makeRoom(); len(b.groups) >= b.maxGroups {
+		b.refusedIncidents++
 		return nil
 	}
-	e.found++
+	b.found++
 	root := in.suspects[0]
 	g := &group{
-		id: idOf("g", uint64(root.onset), root.service+e.config.Salt, e.found), opened: root.onset, state: model.GroupOpen,
+		id: idOf("g", uint64(root.onset), root.service+b.config.Salt, b.found), opened: root.onset, state: model.GroupOpen,
 		members: map[signKey]*sign{}, blamed: map[signKey]string{}, changed: true,
-		kind: model.GroupObservation, firstSeen: e.now, openedAt: e.slotOf(e.now),
+		kind: model.GroupObservation, firstSeen: b.time.Now, openedAt: b.time.Of(b.time.Now),
 	}
-	e.groups = append(e.groups, g)
-	g.take(in, e.now)
+	b.groups = append(b.groups, g)
+	g.take(in, b.time.Now)
 	return g
 }
 
@@ -242,19 +244,19 @@ func (g *group) signs() []*sign {
 // report ends groups that are over, and returns the findings that changed.
 func (e *Engine) report(now model.Nanos) []model.Finding {
 	var findings []model.Finding
-	for _, g := range e.groups {
+	for _, g := range e.book.groups {
 		if g.into != "" {
 			g.state = model.GroupMerged
 		}
 		if g.changed || now > g.reportedAt+reportEvery {
 			g.revision++
 			g.changed, g.reportedAt = false, now
-			findings = append(findings, e.describe(g)...)
+			findings = append(findings, e.describer.describe(g)...)
 		}
 	}
-	e.groups = slices.DeleteFunc(e.groups, func(g *group) bool {
+	e.book.groups = slices.DeleteFunc(e.book.groups, func(g *group) bool {
 		if g.state.Ended() {
-			e.retire(g)
+			e.admission.retire(g)
 		}
 		return g.state.Ended()
 	})
@@ -262,8 +264,8 @@ func (e *Engine) report(now model.Nanos) []model.Finding {
 }
 
 // groupOf returns the id of the open group that concerns a service, "" for none.
-func (e *Engine) groupOf(service string) string {
-	for _, g := range e.groups {
+func (b *incidentBook) groupOf(service string) string {
+	for _, g := range b.groups {
 		if g.concerns(service) {
 			return g.id
 		}

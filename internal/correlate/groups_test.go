@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
@@ -29,17 +30,17 @@ func suspectOf(service string, signs ...*sign) *suspect {
 func TestTwoGroupsOfOneCauseBecomeOneAndSaySo(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	cart, pay := signOf("cart", classError, "x", begin), signOf("pay", classError, "y", begin)
-	e.admit(&incident{suspects: []*suspect{suspectOf("cart", cart)}})
-	e.admit(&incident{suspects: []*suspect{suspectOf("pay", pay)}})
+	e.admission.admit(&incident{suspects: []*suspect{suspectOf("cart", cart)}})
+	e.admission.admit(&incident{suspects: []*suspect{suspectOf("pay", pay)}})
 	first := statesOf(e.report(begin))
 	require.Len(t, first, 2)
 
 	both := suspectOf("db", signOf("db", classResource, "disk", begin))
-	e.admit(&incident{suspects: []*suspect{both, suspectOf("cart", cart), suspectOf("pay", pay)}})
-	e.now = begin + 5*second
-	findings := e.report(e.now)
+	e.admission.admit(&incident{suspects: []*suspect{both, suspectOf("cart", cart), suspectOf("pay", pay)}})
+	e.time.Now = begin + 5*second
+	findings := e.report(e.time.Now)
 	var merged, grown *model.SemanticGroup
 	for _, f := range findings {
 		if g, ok := f.(*model.SemanticGroup); ok && g.State == model.GroupMerged {
@@ -96,7 +97,7 @@ func wide(t *testing.T) (e *Engine, g *group, cut string) {
 	t.Helper()
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	in := &incident{suspects: []*suspect{suspectOf("cart", signOf("cart", classResource, "disk", begin))}}
 	in.suspects[0].score = 1000
 	for i := range maxGroupSigns {
@@ -106,11 +107,11 @@ func wide(t *testing.T) (e *Engine, g *group, cut string) {
 		in.suspects = append(in.suspects, s)
 	}
 	cut = in.suspects[maxGroupSigns].service
-	in.suspects[maxGroupSigns].signs[0].strength = maxStrength
-	e.admit(in)
+	in.suspects[maxGroupSigns].signs[0].strength = baseline.MaxStrength
+	e.admission.admit(in)
 	e.report(begin)
-	require.Len(t, e.groups, 1)
-	g = e.groups[0]
+	require.Len(t, e.book.groups, 1)
+	g = e.book.groups[0]
 	require.Len(t, g.ranking, maxGroupSigns)
 	require.False(t, g.concerns(cut))
 	require.NotEmpty(t, g.ofService(cut))
@@ -124,9 +125,9 @@ func TestAGroupOf49ServicesIsSplit(t *testing.T) {
 		suspectOf("victim-00", signOf("victim-00", classKernel, "tapio.process.oom_kill", later)),
 		suspectOf(cut, signOf(cut, classSelf, "PUT", later)),
 	}}
-	e.split([]*incident{fault})
-	require.Len(t, e.groups, 2)
-	assert.Equal(t, "victim-00", e.groups[1].cause())
+	e.admission.split([]*incident{fault})
+	require.Len(t, e.book.groups, 2)
+	assert.Equal(t, "victim-00", e.book.groups[1].cause())
 	assert.Equal(t, "cart", g.cause())
 	assert.NotEmpty(t, e.report(later))
 }
@@ -136,19 +137,19 @@ func TestAGroupOf49ServicesIsSplit(t *testing.T) {
 func TestASplitLeavesAGroupItsCause(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	later := begin + 400*second
 	pay := suspectOf("pay", signOf("pay", classSelf, "GET", begin))
 	cart := suspectOf("cart", signOf("cart", classResource, "disk", later))
 	cart.score = 90
-	e.admit(&incident{suspects: []*suspect{cart, pay}})
+	e.admission.admit(&incident{suspects: []*suspect{cart, pay}})
 	e.report(begin)
 	cart = suspectOf("cart", signOf("cart", classResource, "disk", later))
 	cart.score = 10
-	e.split([]*incident{{suspects: []*suspect{suspectOf("pay", signOf("pay", classKernel, "tapio.process.oom_kill", later)), cart}}})
-	require.Len(t, e.groups, 2)
-	assert.Equal(t, "cart", e.groups[0].cause())
-	assert.Equal(t, "pay", e.groups[1].cause())
+	e.admission.split([]*incident{{suspects: []*suspect{suspectOf("pay", signOf("pay", classKernel, "tapio.process.oom_kill", later)), cart}}})
+	require.Len(t, e.book.groups, 2)
+	assert.Equal(t, "cart", e.book.groups[0].cause())
+	assert.Equal(t, "pay", e.book.groups[1].cause())
 	assert.NotEmpty(t, e.report(later))
 }
 
@@ -156,22 +157,22 @@ func TestASplitLeavesAGroupItsCause(t *testing.T) {
 func TestAGroupWhoseOnlyCandidateIsAcquittedHasTheNewOne(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	throttled := func(service string) *suspect {
 		s := signOf(service, classKernel, semconv.MetricCgroupCPUThrottledPeriods, begin)
 		s.kernel = &kernelLine{rule: kernelrule.NewTable()[semconv.MetricCgroupCPUThrottledPeriods], place: "/slice"}
 		return suspectOf(service, s)
 	}
-	e.admit(&incident{suspects: []*suspect{throttled("cart")}})
-	e.admit(&incident{suspects: []*suspect{throttled("pay")}})
-	require.Len(t, e.groups, 1)
-	assert.Equal(t, "pay", e.groups[0].cause())
+	e.admission.admit(&incident{suspects: []*suspect{throttled("cart")}})
+	e.admission.admit(&incident{suspects: []*suspect{throttled("pay")}})
+	require.Len(t, e.book.groups, 1)
+	assert.Equal(t, "pay", e.book.groups[0].cause())
 	assert.NotEmpty(t, e.report(begin))
 }
 
 func TestAnIncidentWithoutSuspectsOpensNothing(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	assert.Nil(t, e.open(&incident{}))
-	assert.Empty(t, e.groups)
+	assert.Nil(t, e.book.open(&incident{}))
+	assert.Empty(t, e.book.groups)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -21,10 +23,10 @@ const (
 
 // planned reports whether all anomalies are consequences of a deliberate change: a release, a restart,
 // a change of the number of replicas.
-func (e *Engine) planned(g *group) bool {
+func (l *lifecycle) planned(g *group) bool {
 	at := g.span().Start
 	for _, r := range g.ranking {
-		s := e.serviceNamed(r.service)
+		s := l.topology.serviceNamed(r.service)
 		if s.release.known && near(s.release.since, at) {
 			return true
 		}
@@ -46,11 +48,11 @@ const (
 
 // settling reports whether a service was changed recently, and users are affected no more than by any
 // rollout. What takes longer or affects more is an incident.
-func (e *Engine) settling(g *group) bool {
+func (l *lifecycle) settling(g *group) bool {
 	if !slices.ContainsFunc(g.ranking, func(r ranked) bool {
-		release := &e.serviceNamed(r.service).release
-		near := r.service == g.cause() || e.calls(r.service, g.cause())
-		return near && release.known && e.now < release.since+settlesWithin && g.span().Start+e.dated() >= release.since
+		release := &l.topology.serviceNamed(r.service).release
+		near := r.service == g.cause() || l.topology.calls(r.service, g.cause())
+		return near && release.known && l.time.Now < release.since+settlesWithin && g.span().Start+l.time.Dated() >= release.since
 	}) {
 		return false
 	}
@@ -72,33 +74,45 @@ func (g *group) settled(now model.Nanos) bool {
 	return !slices.ContainsFunc(entries, func(v *victim) bool { return hurt(v.window, v.norms) })
 }
 
+// lifecycle judges how severe incidents are, and when they are over.
+type lifecycle struct {
+	time     *bucket.Time
+	config   Config
+	graph    *graph
+	topology *topology
+	requests *requests
+	hosts    *hosts
+	book     *incidentBook
+	spread   *spread
+}
+
 // harms reports whether the group does harm that no request shows: a server ends or refuses
 // connections, a security event, errors of a service whose requests are not known.
-func (e *Engine) harms(g *group) bool {
+func (l *lifecycle) harms(g *group) bool {
 	if g.further {
 		return false
 	}
-	return slices.ContainsFunc(g.ofService(g.cause()), func(s *sign) bool { return e.harmful(g, s) })
+	return slices.ContainsFunc(g.ofService(g.cause()), func(s *sign) bool { return l.harmful(g, s) })
 }
 
-func (e *Engine) harmful(g *group, s *sign) bool {
-	if s.supports || s.lookups || s.strength < alarmStrength { // many programs look up names that do not exist
+func (l *lifecycle) harmful(g *group, s *sign) bool {
+	if s.supports || s.lookups || s.strength < baseline.AlarmStrength { // many programs look up names that do not exist
 		return false
 	}
-	counted := e.countsRequests(s.key.service)
+	counted := l.requests.countsRequests(s.key.service)
 	switch s.key.class {
 	case classKernel:
-		return e.harmfulKernel(s, counted)
+		return l.harmfulKernel(s, counted)
 	case classError:
-		return s.key.what == "restarts" || reportsAccess(s.key.what) || !counted || !e.knowsFailures(s.key.service)
+		return s.key.what == "restarts" || reportsAccess(s.key.what) || !counted || !l.knowsFailures(s.key.service)
 	case classSilent:
 		return true
 	case classResource:
-		return s.key.peer == "trend" && e.forecastHolds(g, s)
+		return s.key.peer == "trend" && l.forecastHolds(g, s)
 	case classSelf, classEdge:
 		return !counted || s.lag && s.after >= waitsLong && s.after >= waitsTimes*s.before
 	case classPath:
-		return (s.key.what == "any step" || !counted || !e.knowsFailures(s.key.service)) && !e.planned(g)
+		return (s.key.what == "any step" || !counted || !l.knowsFailures(s.key.service)) && !l.planned(g)
 	default:
 		return false
 	}
@@ -106,7 +120,7 @@ func (e *Engine) harmful(g *group, s *sign) bool {
 
 // harmfulKernel judges a kernel anomaly: the end of a server and refused connections are harm by
 // themselves; waiting is, unless requests show otherwise.
-func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
+func (l *lifecycle) harmfulKernel(s *sign, counted bool) bool {
 	if s.kernel == nil {
 		return !counted
 	}
@@ -115,26 +129,26 @@ func (e *Engine) harmfulKernel(s *sign, counted bool) bool {
 	case kernelrule.OpensAlways:
 		return true
 	case kernelrule.OpensServing:
-		return e.serves(service) || e.serviceNamed(service).declared
+		return l.topology.serves(service) || l.topology.serviceNamed(service).declared
 	case kernelrule.OpensCalled:
-		if s.kernel.rule.Connects && (e.graph.unproven(service) || noneListened(service) || onlyItself(service, e.callersOf(service))) {
+		if s.kernel.rule.Connects && (l.graph.unproven(service) || noneListened(service) || onlyItself(service, l.topology.callersOf(service))) {
 			return false
 		}
-		return e.servesOthers(service) && !e.onlyClients(service)
+		return l.topology.servesOthers(service) && !l.topology.onlyClients(service)
 	case kernelrule.OpensNamed:
 		// A browser that a test controls serves the test, on which no one depends either.
-		named := e.serviceNamed(service)
-		return !counted && (named.declared || named.workload != "" || e.hasServiceCallers(service))
+		named := l.topology.serviceNamed(service)
+		return !counted && (named.declared || named.workload != "" || l.topology.hasServiceCallers(service))
 	case kernelrule.OpensDenied:
-		return strings.HasPrefix(s.kernel.fault, "EACCES") && e.servesOthers(service)
+		return strings.HasPrefix(s.kernel.fault, "EACCES") && l.topology.servesOthers(service)
 	case kernelrule.OpensUncounted:
-		nodes := e.starvations()
-		if at := e.nodeOf(&suspect{service: service}, nodes); s.kernel.rule.Kind == kernelrule.SlowSyscall && nodes[at].crowded() {
+		nodes := l.hosts.starvations()
+		if at := l.hosts.nodeOf(&suspect{service: service}, nodes); s.kernel.rule.Kind == kernelrule.SlowSyscall && nodes[at].crowded() {
 			return false // the duration includes the time until its thread is scheduled again
 		}
 	}
 	// If the requests of the service are counted, they show whether users are affected.
-	return !counted && e.servesOthers(service)
+	return !counted && l.topology.servesOthers(service)
 }
 
 // onlyItself reports whether a program is only called by itself, as a test that starts a server and
@@ -156,32 +170,32 @@ func noneListened(name string) bool {
 
 // servesOthers reports whether others depend on a program: it is part of a call, and not a command
 // started from a shell.
-func (e *Engine) servesOthers(service string) bool {
-	return e.serves(service) && (e.isService(service) || e.graph.cgroups.contained(e.serviceNamed(service)))
+func (t *topology) servesOthers(service string) bool {
+	return t.serves(service) && (t.isService(service) || t.graph.cgroups.contained(t.serviceNamed(service)))
 }
 
 // isKnownService reports whether a program is a service: it behaves like one, or is named as one.
 // Browsers and commands on a desktop are not.
-func (e *Engine) isKnownService(name string) bool {
-	s := e.serviceNamed(name)
-	return s.declared || s.workload != "" || e.isService(name)
+func (t *topology) isKnownService(name string) bool {
+	s := t.serviceNamed(name)
+	return s.declared || s.workload != "" || t.isService(name)
 }
 
 // onlyClients reports whether a peer without telemetry is only called by programs that are no
 // services. What a browser cannot reach is no incident.
-func (e *Engine) onlyClients(name string) bool {
-	callers := e.callersOf(name)
-	return e.serviceNamed(name).last == 0 && len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool {
-		return (e.isKnownService(caller) || e.graph.cgroups.contained(e.serviceNamed(caller))) && !e.fleeting(caller)
+func (t *topology) onlyClients(name string) bool {
+	callers := t.callersOf(name)
+	return t.serviceNamed(name).last == 0 && len(callers) > 0 && !slices.ContainsFunc(callers, func(caller string) bool {
+		return (t.isKnownService(caller) || t.graph.cgroups.contained(t.serviceNamed(caller))) && !t.fleeting(caller)
 	})
 }
 
 // countsRequests reports whether the outcome of requests to the service is known.
-func (e *Engine) countsRequests(service string) bool {
-	newest := e.judged
-	for key, held := range e.outcomes.all() {
+func (r *requests) countsRequests(service string) bool {
+	newest := r.time.Judged
+	for key, held := range r.outcomes.All() {
 		ofIt := key.service == service && key.kind != requestCall || key.what == service && key.kind == requestCall
-		if ofIt && newest-(*held).head < recentSlots {
+		if ofIt && newest-(*held).head < baseline.Recent {
 			return true
 		}
 	}
@@ -190,14 +204,14 @@ func (e *Engine) countsRequests(service string) bool {
 
 // knowsFailures reports whether spans show that requests to the service fail: its own, or those
 // of services that depend on it.
-func (e *Engine) knowsFailures(service string) bool {
+func (l *lifecycle) knowsFailures(service string) bool {
 	callers := map[string][]string{}
-	for key := range e.graph.calls.all() {
+	for key := range l.graph.calls.All() {
 		callers[key.callee] = append(callers[key.callee], key.caller)
 	}
 	seen, queue := map[string]bool{service: true}, []string{service}
 	for ; len(queue) > 0; queue = queue[1:] {
-		if e.serviceNamed(queue[0]).outcomes {
+		if l.topology.serviceNamed(queue[0]).outcomes {
 			return true
 		}
 		for _, caller := range callers[queue[0]] {
@@ -214,11 +228,11 @@ const heldFor = 600 * model.Nanos(1e9)
 
 // forecastHolds reports whether earlier forecasts of the group proved right until now, and none for
 // the same resource failed.
-func (e *Engine) forecastHolds(g *group, s *sign) bool {
+func (l *lifecycle) forecastHolds(g *group, s *sign) bool {
 	since := g.firstSeen
 	wait := heldFor
-	for range min(6, e.failedForecasts(s.key)) {
+	for range min(6, l.book.failedForecasts(s.key)) {
 		wait *= 2
 	}
-	return since != 0 && e.now >= since+wait
+	return since != 0 && l.time.Now >= since+wait
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -34,7 +35,7 @@ func everySecond(t *testing.T, each func(e *Engine, n int, at model.Nanos)) map[
 }
 
 func onDesk(program string) *model.Resource {
-	return &model.Resource{Attributes: text("host.name", "desk", semconv.Source, kernelSource, programKey, program)}
+	return &model.Resource{Attributes: text("host.name", "desk", semconv.Source, origin.KernelSource, origin.ProgramKey, program)}
 }
 
 // A test that ends a server and calls it is refused, which affects no user.
@@ -42,7 +43,7 @@ func TestWhoIsRefusedByItselfIsNoIncident(t *testing.T) {
 	for caller, kind := range map[string]model.GroupKind{"api": model.GroupObservation, "proxy": model.GroupIncident} {
 		t.Run("called by "+caller, func(t *testing.T) {
 			kinds := everySecond(t, func(e *Engine, n int, at model.Nanos) {
-				peer := text(programKey, caller, "network.peer.address", "127.0.0.1")
+				peer := text(origin.ProgramKey, caller, "network.peer.address", "127.0.0.1")
 				peer = append(peer, model.KeyValue{Key: "network.peer.port", Value: model.IntValue(41349)})
 				e.graph.listensUnlessKnown(endpointOf(peer, "network.peer.", "desk"), "api")
 				e.graph.call(caller, e.graph.named("api"))
@@ -66,7 +67,7 @@ func TestWhoWaitsForAServerToStartIsNoIncident(t *testing.T) {
 	for address, kind := range map[string]model.GroupKind{"127.0.0.1": model.GroupObservation, "10.1.2.3": model.GroupIncident} {
 		t.Run("at "+address, func(t *testing.T) {
 			kinds := everySecond(t, func(e *Engine, n int, at model.Nanos) {
-				peer := append(text(programKey, "soak", "network.peer.address", address), model.KeyValue{Key: "network.peer.port", Value: model.IntValue(8081)})
+				peer := append(text(origin.ProgramKey, "soak", "network.peer.address", address), model.KeyValue{Key: "network.peer.port", Value: model.IntValue(8081)})
 				e.ObserveSpans([]model.Span{{
 					TraceID: model.TraceID{1, byte(n), byte(n >> 8)}, SpanID: model.SpanID{1}, Name: "GET", Kind: kindServer, Start: at, End: at + second/100, Resource: onDesk("soak"),
 				}})
@@ -108,7 +109,7 @@ func TestSlowCallsWhereThreadsWaitForCPUsAreNoIncident(t *testing.T) {
 				if n > 150 {
 					e.ObserveEvents([]model.Event{{
 						Time: at, Name: semconv.EventSyscallSlow, Resource: onDesk("indexer"),
-						Attributes: append(text(programKey, "indexer", semconv.SyscallName, "pread64"), model.KeyValue{Key: semconv.SyscallDuration, Value: model.DoubleValue(1.2)}),
+						Attributes: append(text(origin.ProgramKey, "indexer", semconv.SyscallName, "pread64"), model.KeyValue{Key: semconv.SyscallDuration, Value: model.DoubleValue(1.2)}),
 					}})
 				}
 			})
@@ -131,7 +132,7 @@ func TestWhatRunsForAMomentIsNoIncident(t *testing.T) {
 				}
 				if n == ends {
 					lived := model.KeyValue{Key: semconv.ProcessDuration, Value: model.DoubleValue(float64(ends - starts))}
-					e.ObserveEvents([]model.Event{{Time: at, Name: semconv.EventProcessExit, Resource: onDesk("api"), Attributes: append(text(programKey, "api"), lived)}})
+					e.ObserveEvents([]model.Event{{Time: at, Name: semconv.EventProcessExit, Resource: onDesk("api"), Attributes: append(text(origin.ProgramKey, "api"), lived)}})
 					return
 				}
 				for i := range 10 {
@@ -155,14 +156,14 @@ func TestAServerWhoseWorkersEndIsNoCommand(t *testing.T) {
 		s := newShop(t, Config{})
 		for n := range 80 {
 			if n%10 == 9 {
-				s.e.ObserveEvents([]model.Event{{Time: s.at, Name: semconv.EventProcessExit, Resource: onDesk("postgres"), Attributes: append(text(programKey, "postgres"),
+				s.e.ObserveEvents([]model.Event{{Time: s.at, Name: semconv.EventProcessExit, Resource: onDesk("postgres"), Attributes: append(text(origin.ProgramKey, "postgres"),
 					model.KeyValue{Key: semconv.ProcessAncestorNames, Value: model.ArrayValue(model.StringValue(parent))},
 					model.KeyValue{Key: semconv.ProcessDuration, Value: model.DoubleValue(0.2)},
 				)}})
 			}
 			s.run(1)
 		}
-		assert.Equal(t, command, s.e.fleeting("postgres"), parent)
+		assert.Equal(t, command, s.e.topology.fleeting("postgres"), parent)
 	}
 }
 

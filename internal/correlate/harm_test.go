@@ -9,11 +9,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
 func TestNamesThatABrowserLooksUpAreNoIncident(t *testing.T) {
-	desk := &model.Resource{Attributes: text("host.name", "desk", cgroupKey, "/system.slice/docker-1.scope", programKey, "chromium")}
+	desk := &model.Resource{Attributes: text("host.name", "desk", origin.CgroupKey, "/system.slice/docker-1.scope", origin.ProgramKey, "chromium")}
 	for name, c := range map[string]struct {
 		resource *model.Resource
 		calls    [][2]string // caller and callee
@@ -30,7 +31,7 @@ func TestNamesThatABrowserLooksUpAreNoIncident(t *testing.T) {
 			kinds := map[model.GroupKind]int{}
 			at := begin
 			for n := range 300 {
-				e.ObserveEvents([]model.Event{{Time: at, Name: "app.started", Resource: c.resource, Body: model.StringValue("hello"), Attributes: text(programKey, "chromium")}})
+				e.ObserveEvents([]model.Event{{Time: at, Name: "app.started", Resource: c.resource, Body: model.StringValue("hello"), Attributes: text(origin.ProgramKey, "chromium")}})
 				e.graph.call("chromium", "10.0.0.8:443")
 				for _, call := range c.calls {
 					e.graph.call(call[0], e.graph.named(call[1]))
@@ -38,7 +39,7 @@ func TestNamesThatABrowserLooksUpAreNoIncident(t *testing.T) {
 				if n > 150 {
 					e.ObserveEvents([]model.Event{{
 						Time: at, Name: "tapio.dns.lookup_failed", Resource: c.resource,
-						Attributes: text(programKey, "chromium", "error.type", "SERVFAIL", "dns.question.name", "accounts.google.com", "network.peer.address", "10.0.0.2"),
+						Attributes: text(origin.ProgramKey, "chromium", "error.type", "SERVFAIL", "dns.question.name", "accounts.google.com", "network.peer.address", "10.0.0.2"),
 					}})
 				}
 				at += second
@@ -107,7 +108,7 @@ func TestRequestsThatTheKernelSeesAreNotCountedTwice(t *testing.T) {
 	}
 	e.Flush(at + 60*second)
 	counted := map[string]bool{}
-	for key := range e.outcomes.all() {
+	for key := range e.requests.outcomes.All() {
 		counted[key.service+" "+key.what] = true
 	}
 	assert.Equal(t, map[string]bool{"storefront GET /products": true, "cart GET": true}, counted)

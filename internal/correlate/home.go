@@ -6,27 +6,41 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/model"
 )
+
+// admission adds each set of candidates to an open incident, reopens one, or opens a new one.
+type admission struct {
+	time     *bucket.Time
+	config   Config
+	book     *incidentBook
+	divider  *divider
+	ranker   *ranker
+	query    *query
+	hosts    *hosts
+	topology *topology
+	requests *requests
+}
 
 // home returns the oldest open group that has a cause or an effect in common with the incident, or
 // nil. If a second group has, too, it is merged into the first, unless both have faults of their own:
 // then the incident belongs to the one that is closer to its cause.
-func (e *Engine) home(in *incident) *group {
+func (a *admission) home(in *incident) *group {
 	var best *group
 	root := in.suspects[0]
-	for _, g := range e.groups {
+	for _, g := range a.book.groups {
 		// What begins long after the group's last anomaly is another incident.
-		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || e.unrelatedTo(g, root) {
+		if g.into != "" || !g.shares(in.from(g.since)) || root.onset > g.last+together || a.divider.unrelatedTo(g, root) {
 			continue
 		}
-		if root.cache != g.cause() && (g.overBefore(root, datedAt(e, root.service)) || e.ownOnset(g, root)) {
+		if root.cache != g.cause() && (g.overBefore(root, datedAt(a.topology, root.service)) || a.ownOnset(g, root)) {
 			continue
 		}
 		switch {
 		case best == nil:
 			best = g
-		case !e.apartGroups(g, best), in.place.hits(g.cause()) && in.place.hits(best.cause()):
+		case !a.divider.apartGroups(g, best), in.place.hits(g.cause()) && in.place.hits(best.cause()):
 			best.swallow(g)
 		case g.closeness(root.service) > best.closeness(root.service):
 			best = g
@@ -37,25 +51,25 @@ func (e *Engine) home(in *incident) *group {
 
 // ownOnset reports whether the candidate began to deviate so long after the group's cause that it is
 // no effect of it, with an anomaly that the group does not have.
-func (e *Engine) ownOnset(g *group, s *suspect) bool {
+func (a *admission) ownOnset(g *group, s *suspect) bool {
 	cause := g.ranking[0]
 	if s.service == cause.service || g.place.hits(s.service) || !s.alarm || !s.exact() || s.reason == nil {
 		return false
 	}
 	// An anomaly that the group has already, and that has not ended, is not new because it grows.
 	// Failures of a release are an exception: they were weak when they joined.
-	released := s.reason.itsOwn() && e.changedAt(s.service, s.onset)
+	released := s.reason.itsOwn() && a.topology.changedAt(s.service, s.onset)
 	if known := g.members[s.reason.key]; known != nil && !released && (near(known.onset, s.reason.onset) || known.last+together > s.reason.onset) {
 		return false
 	}
 	after := s.onset - min(s.onset, cause.onset)
 	switch {
-	case after <= e.dated():
+	case after <= a.time.Dated():
 		return false
-	case e.changedAt(s.service, s.onset):
+	case a.topology.changedAt(s.service, s.onset):
 		return true
-	case !e.dependsOn(s.service, cause.service):
-		return s.best[classLoad] == nil && !e.samePlace(s.service, cause.service)
+	case !a.topology.dependsOn(s.service, cause.service):
+		return s.best[classLoad] == nil && !a.topology.samePlace(s.service, cause.service)
 	}
 	// Effects on callers follow within moments; a later anomaly has another reason.
 	return after > together/2 && s.reason.key.class == classError

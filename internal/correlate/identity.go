@@ -6,6 +6,8 @@ package correlate
 import (
 	"net"
 	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/bound"
 )
 
 // One service has many names: postgres, postgres.data.svc.cluster.local:5432 and 10.0.0.7 may be one
@@ -34,12 +36,12 @@ func (g *graph) named(peer string) string {
 	if name, found := g.aliases[folded(host)]; found {
 		return name
 	}
-	return g.alias(host, kept(host))
+	return g.alias(host, bound.Copy(host))
 }
 
 // alias makes a name refer to a service.
 func (g *graph) alias(name, service string) string {
-	if len(g.aliases) > 2*g.services.capacity {
+	if len(g.aliases) > 2*g.services.Capacity {
 		clear(g.aliases)
 	}
 	if name != "" && service != "" {

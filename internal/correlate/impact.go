@@ -6,6 +6,7 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -15,12 +16,12 @@ const maxOperations = 10
 
 // impact counts, for each affected entry operation, the requests from the beginning of the incident to
 // the last affected one: how many failed, and how many succeeded but were slow, beyond the baseline.
-func (e *Engine) impact(g *group) model.Impact {
+func (sp *spread) impact(g *group) model.Impact {
 	im := model.Impact{PeakAffectedRatio: g.peak}
 	if g.peak > 0 {
-		im.PeakTime = e.timeOf(g.peakSlot)
+		im.PeakTime = sp.time.Start(g.peakSlot)
 	}
-	for _, name := range e.affectedServices(g) {
+	for _, name := range sp.affectedServices(g) {
 		im.Entities = append(im.Entities, serviceEntity(name))
 	}
 	baseline, failing := 0.0, 0.0
@@ -50,13 +51,13 @@ func (e *Engine) impact(g *group) model.Impact {
 		im.BaselineErrorRatio = baseline / im.Requests
 		im.AffectedRequestRatio = min(1, (im.FailedRequests+im.SlowRequests)/im.Requests)
 	}
-	im.Unaffected = e.unaffected(g)
+	im.Unaffected = sp.requests.unaffected(g)
 	im.Level = levelOf(&im, g)
 	touched := map[string]bool{}
 	for _, r := range g.ranking {
 		touched[r.service] = true
 	}
-	next, callers := e.next(g, touched)
+	next, callers := sp.next(g, touched)
 	im.CascadeRisk = float64(len(next)) / float64(max(callers, 1))
 	im.Summary = report.Impact(&im)
 	return im
@@ -69,7 +70,7 @@ func (v *victim) affected() (failed, slow float64) { return affectedOf(v.total, 
 
 func affectedOf(o outcome, by norms, median bool) (failed, slow float64) {
 	failed, slow = excessOf(o, by)
-	if long := float64(o.long); !median && surplus(long, float64(o.timed), by.long) >= hintStrength {
+	if long := float64(o.long); !median && surplus(long, float64(o.timed), by.long) >= baseline.HintStrength {
 		share := (long/float64(o.timed) - by.long) / (1 - by.long)
 		slow = max(slow, share*float64(o.n-o.failed))
 	}
@@ -79,12 +80,12 @@ func affectedOf(o outcome, by norms, median bool) (failed, slow float64) {
 // affectedServices lists the cause, what its place affects and what depends on it, the most likely
 // first. Other deviating services count as well, except commands and callers whose calls are not
 // affected.
-func (e *Engine) affectedServices(g *group) []string {
-	upstream, isService := e.upstreamOf(g), e.serviceTest()
+func (sp *spread) affectedServices(g *group) []string {
+	upstream, isService := sp.upstreamOf(g), sp.topology.serviceTest()
 	var list []string
 	for _, r := range g.ranking {
-		known := isService(r.service) && !e.fleeting(r.service) || e.graph.services.peek(r.service) == nil
-		if upstream[r.service] || known && !e.dependsOn(r.service, g.cause()) {
+		known := isService(r.service) && !sp.topology.fleeting(r.service) || sp.graph.services.Peek(r.service) == nil
+		if upstream[r.service] || known && !sp.topology.dependsOn(r.service, g.cause()) {
 			list = append(list, r.service)
 		}
 	}
@@ -92,10 +93,10 @@ func (e *Engine) affectedServices(g *group) []string {
 }
 
 // unaffected counts the entry operations that had requests and are not affected.
-func (e *Engine) unaffected(g *group) uint32 {
+func (r *requests) unaffected(g *group) uint32 {
 	n := uint32(0)
-	for key, held := range e.outcomes.all() {
-		if key.kind == requestEntry && g.victims[key] == nil && e.judged-(*held).head < recentSlots {
+	for key, held := range r.outcomes.All() {
+		if key.kind == requestEntry && g.victims[key] == nil && r.time.Judged-(*held).head < baseline.Recent {
 			n++
 		}
 	}
@@ -118,14 +119,14 @@ func levelOf(im *model.Impact, g *group) model.ImpactLevel {
 
 // next lists the services that call affected ones and are not affected yet, and counts all callers.
 // The ratio is the risk that the incident spreads.
-func (e *Engine) next(g *group, touched map[string]bool) (next []string, callers int) {
+func (sp *spread) next(g *group, touched map[string]bool) (next []string, callers int) {
 	seen := map[string]bool{}
-	upstream, isService := e.upstreamOf(g), e.serviceTest()
+	upstream, isService := sp.upstreamOf(g), sp.topology.serviceTest()
 	for _, r := range g.ranking {
 		if !upstream[r.service] {
 			continue
 		}
-		for _, c := range e.callersOf(r.service) {
+		for _, c := range sp.topology.callersOf(r.service) {
 			if !isService(c) {
 				continue // a command that called once will not call again
 			}

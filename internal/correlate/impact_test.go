@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -38,7 +39,7 @@ func TestAnAnomalyLongBeforeTheOthersIsNotTheBegin(t *testing.T) {
 	g := &group{opened: at(300), last: at(400), members: map[signKey]*sign{}}
 	for i, seconds := range []int64{300, 290, 210, 100, 340} {
 		key := signKey{service: "orders", class: classError, what: string(rune('a' + i))}
-		g.members[key] = &sign{key: key, onset: at(seconds), strength: maxStrength}
+		g.members[key] = &sign{key: key, onset: at(seconds), strength: baseline.MaxStrength}
 	}
 	assert.Equal(t, at(210), g.span().Start, "80 s before the next one; the one at 100 is 110 s before it")
 }

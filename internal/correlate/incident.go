@@ -6,6 +6,7 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -18,23 +19,23 @@ type incident struct {
 // incidents divides the candidates, by descending score: each joins the first incident that it is
 // connected to. Two faults that only affect the same service stay separate, because each cause has
 // anomalies that the other does not explain.
-func (e *Engine) incidents(suspects []*suspect) []*incident {
+func (d *divider) incidents(suspects []*suspect) []*incident {
 	var list []*incident
 	hit, explained := unexplained(suspects)
-	e.doubtPlaces(hit, explained)
-	common := e.starvedPlace(alarmed(suspects))
+	d.doubtPlaces(hit, explained)
+	common := d.starvedPlace(alarmed(suspects))
 	if common == nil {
-		common = e.lookupPlace(suspects)
+		common = d.lookupPlace(suspects)
 	}
 	if common == nil {
-		common = e.sliced(alarmed(suspects))
+		common = d.sliced(alarmed(suspects))
 	}
 	if common == nil {
-		common = e.commonPlace(hit)
+		common = d.commonPlace(hit)
 	}
-	calls := e.graph.neighbors()
+	calls := d.graph.neighbors()
 	for _, s := range suspects {
-		if in := e.incidentWith(list, calls, common, s); in != nil {
+		if in := d.incidentWith(list, calls, common, s); in != nil {
 			in.suspects = append(in.suspects, s)
 			continue
 		}
@@ -50,14 +51,14 @@ func (e *Engine) incidents(suspects []*suspect) []*incident {
 
 // incidentWith returns the incident that a candidate belongs to, nil for none. If it is connected to
 // several, the first one whose cause it depends on.
-func (e *Engine) incidentWith(list []*incident, calls neighbors, common *place, s *suspect) *incident {
+func (d *divider) incidentWith(list []*incident, calls neighbors, common *place, s *suspect) *incident {
 	var first *incident
 	for _, in := range list {
 		switch root := in.suspects[0]; {
 		case common.joins(in, s):
 			return in
-		case !e.connected(calls, in, s):
-		case e.dependsOn(s.service, root.service):
+		case !d.connected(calls, in, s):
+		case d.topology.dependsOn(s.service, root.service):
 			return in
 		case first == nil:
 			first = in
@@ -67,16 +68,16 @@ func (e *Engine) incidentWith(list []*incident, calls neighbors, common *place, 
 }
 
 // connected reports whether the candidate may be an effect of the incident, or further evidence of it.
-func (e *Engine) connected(by neighbors, in *incident, s *suspect) bool {
+func (d *divider) connected(by neighbors, in *incident, s *suspect) bool {
 	root := in.suspects[0]
 	if !near(root.onset, s.onset) {
 		return false
 	}
-	if root.independent() && s.independent() || e.apart(root, s) || e.unrelated(root, s) || e.separate(root, s) || root.overBefore(s, e.dated()) || s.overBefore(root, e.dated()) {
+	if root.independent() && s.independent() || d.apart(root, s) || d.unrelated(root, s) || d.separate(root, s) || root.overBefore(s, d.time.Dated()) || s.overBefore(root, d.time.Dated()) {
 		return false
 	}
 	return slices.ContainsFunc(in.suspects, func(member *suspect) bool {
-		return by.adjacent(member.service, s.service) || e.samePlace(member.service, s.service) || e.graph.oneFault(by, member, s, e.now, e.dated())
+		return by.adjacent(member.service, s.service) || d.topology.samePlace(member.service, s.service) || d.graph.oneFault(by, member, s, d.time.Now, d.time.Dated())
 	})
 }
 
@@ -104,31 +105,28 @@ func (g *group) overBefore(s *suspect, dated model.Nanos) bool {
 	return s.service != g.cause() && overBefore(g.ofService(g.cause()), s.onset-min(s.onset, dated))
 }
 
-// dated is the precision of onsets that are derived from spans or log lines.
-func (e *Engine) dated() model.Nanos { return onsetsApart * e.slotWidth() }
-
 // countedEvery is the interval of metrics that is assumed for services that send no spans.
 const countedEvery = 60 * model.Nanos(1e9)
 
 // datedAt is the precision of onsets of a service. Those of metrics are known to an interval of them, also
 // those of what only such services call.
-func datedAt(e *Engine, service string) model.Nanos {
+func datedAt(t *topology, service string) model.Nanos {
 	counted := func(name string) bool {
-		s := e.serviceNamed(name)
-		return s.counted != 0 && s.unseen(e.now)
+		s := t.serviceNamed(name)
+		return s.counted != 0 && s.unseen(t.time.Now)
 	}
 	if counted(service) {
-		return countedEvery + e.dated()
+		return countedEvery + t.time.Dated()
 	}
-	if known := e.graph.services.peek(service); known != nil && (*known).last != 0 {
-		return e.dated()
+	if known := t.graph.services.Peek(service); known != nil && (*known).last != 0 {
+		return t.time.Dated()
 	}
-	for key := range e.graph.calls.all() {
+	for key := range t.graph.calls.All() {
 		if key.callee == service && counted(key.caller) {
-			return countedEvery + e.dated()
+			return countedEvery + t.time.Dated()
 		}
 	}
-	return e.dated()
+	return t.time.Dated()
 }
 
 // independent reports whether the candidate has a fault of its own that no other service can cause.
@@ -136,41 +134,37 @@ func (s *suspect) independent() bool { return slices.ContainsFunc(s.signs, (*sig
 
 // ofItself reports whether the anomaly is such a fault.
 func (s *sign) ofItself() bool {
-	return !s.effect() && (s.key.class == classKernel || s.key.class == classResource) && s.strength >= alarmStrength
+	return !s.effect() && (s.key.class == classKernel || s.key.class == classResource) && s.strength >= baseline.AlarmStrength
 }
-
-// onsetsApart is by how many buckets the onsets of two faults must differ to count as separate: it
-// takes two buckets to complete and judge the spans of each.
-const onsetsApart = 4
 
 // apart reports whether two candidates are separate faults: neither calls the other, each exceeds the
 // alarm threshold by anomalies of its own calls that no callee explains, and their onsets differ by
 // more than the precision of spans.
-func (e *Engine) apart(a, b *suspect) bool {
-	return a.alone() && b.alone() && max(a.onset, b.onset)-min(a.onset, b.onset) > e.dated() && !e.calls(a.service, b.service)
+func (d *divider) apart(a, b *suspect) bool {
+	return a.alone() && b.alone() && max(a.onset, b.onset)-min(a.onset, b.onset) > d.time.Dated() && !d.topology.calls(a.service, b.service)
 }
 
 // alone reports whether the candidate is certainly slow by itself.
 func (s *suspect) alone() bool {
-	return s.alarm && !s.excused && s.strengthOf(classEdge, classSelf) >= alarmStrength
+	return s.alarm && !s.excused && s.strengthOf(classEdge, classSelf) >= baseline.AlarmStrength
 }
 
 // separate reports whether the later of two candidates is no effect of the other: it does not call it
 // and is not called more often by it, or it was changed at that time.
-func (e *Engine) separate(a, b *suspect) bool {
+func (d *divider) separate(a, b *suspect) bool {
 	first, later := a, b
 	if b.onset < a.onset {
 		first, later = b, a
 	}
 	switch {
-	case !first.alarm || !later.alarm || !first.exact() || !later.exact() || later.onset-first.onset <= e.dated():
+	case !first.alarm || !later.alarm || !first.exact() || !later.exact() || later.onset-first.onset <= d.time.Dated():
 		return false
-	case e.changedAt(later.service, later.onset):
+	case d.topology.changedAt(later.service, later.onset):
 		return true
-	case later.best[classLoad] != nil || e.samePlace(first.service, later.service) || later.neighbour == first.service:
+	case later.best[classLoad] != nil || d.topology.samePlace(first.service, later.service) || later.neighbour == first.service:
 		return false
 	}
-	return !e.dependsOn(later.service, first.service)
+	return !d.topology.dependsOn(later.service, first.service)
 }
 
 // exact reports whether the onset is known to a few seconds. That of spans and kernel events is, that
@@ -188,15 +182,15 @@ func (s *suspect) exact() bool {
 }
 
 // changedAt reports whether a release of the service began shortly before.
-func (e *Engine) changedAt(service string, onset model.Nanos) bool {
-	r := &e.serviceNamed(service).release
-	return r.known && r.since <= onset+e.dated() && r.since+together >= onset
+func (t *topology) changedAt(service string, onset model.Nanos) bool {
+	r := &t.serviceNamed(service).release
+	return r.known && r.since <= onset+t.time.Dated() && r.since+together >= onset
 }
 
 // dependsOn reports whether a service calls another, directly or indirectly.
-func (e *Engine) dependsOn(caller, callee string) bool {
+func (t *topology) dependsOn(caller, callee string) bool {
 	callees := map[string][]string{}
-	for key := range e.graph.calls.all() {
+	for key := range t.graph.calls.All() {
 		callees[key.caller] = append(callees[key.caller], key.callee)
 	}
 	seen, queue := map[string]bool{caller: true}, []string{caller}
@@ -229,7 +223,7 @@ func (g *graph) neighbors() neighbors {
 		}
 		n[a][b] = true
 	}
-	for key := range g.calls.all() {
+	for key := range g.calls.All() {
 		link(key.caller, key.callee)
 		link(key.callee, key.caller)
 	}
@@ -240,7 +234,7 @@ func (g *graph) neighbors() neighbors {
 // requests are known and no calls: one may well call the other.
 func (g *graph) oneFault(by neighbors, a, b *suspect, now, dated model.Nanos) bool {
 	onlyCounted := func(s *suspect) bool {
-		known := g.services.peek(s.service)
+		known := g.services.Peek(s.service)
 		return known != nil && (*known).counted != 0 && (*known).unseen(now) && len(by[s.service]) == 0
 	}
 	return a.alarm && b.alarm && a.reason != nil && b.reason != nil && a.reason.alike(b.reason) && onlyCounted(a) && onlyCounted(b) &&
@@ -264,23 +258,23 @@ func (n neighbors) adjacent(a, b string) bool {
 	return false
 }
 
-func (e *Engine) calls(a, b string) bool {
-	return e.graph.calls.peek(callKey{caller: a, callee: b}) != nil || e.graph.calls.peek(callKey{caller: b, callee: a}) != nil
+func (t *topology) calls(a, b string) bool {
+	return t.graph.calls.Peek(callKey{caller: a, callee: b}) != nil || t.graph.calls.Peek(callKey{caller: b, callee: a}) != nil
 }
 
 // samePlace reports whether two services share a pod or a cgroup. A common node is no evidence by
 // itself, because many services share it.
-func (e *Engine) samePlace(a, b string) bool {
-	x, y := e.graph.services.peek(a), e.graph.services.peek(b)
+func (t *topology) samePlace(a, b string) bool {
+	x, y := t.graph.services.Peek(a), t.graph.services.Peek(b)
 	if x == nil || y == nil {
 		return false
 	}
-	return ((*x).pod != "" && (*x).pod == (*y).pod) || (e.graph.cgroups.contained(*x) && (*x).cgroup == (*y).cgroup)
+	return ((*x).pod != "" && (*x).pod == (*y).pod) || (t.graph.cgroups.contained(*x) && (*x).cgroup == (*y).cgroup)
 }
 
 // serviceNamed returns a service, also one that sent no telemetry itself.
-func (e *Engine) serviceNamed(name string) *service {
-	if s := e.graph.services.peek(name); s != nil {
+func (t *topology) serviceNamed(name string) *service {
+	if s := t.graph.services.Peek(name); s != nil {
 		return *s
 	}
 	return &service{name: name}

@@ -11,14 +11,14 @@ import (
 )
 
 // insights are the group's texts for each audience: on-call engineers, developers and managers.
-func (e *Engine) insights(g *group, sg *model.SemanticGroup, in *report.Incident) []model.Finding {
+func (de *describer) insights(g *group, sg *model.SemanticGroup, in *report.Incident) []model.Finding {
 	var list []model.Finding
 	for _, to := range [...]model.InsightAudience{model.AudienceSRE, model.AudienceDeveloper, model.AudienceManager} {
 		list = append(list, &model.Insight{
-			FindingIdentity: model.FindingIdentity{ID: fmt.Sprintf("%s-i%d", g.id, to), Revision: g.revision, Time: e.now},
+			FindingIdentity: model.FindingIdentity{ID: fmt.Sprintf("%s-i%d", g.id, to), Revision: g.revision, Time: de.time.Now},
 			GroupID:         g.id, Kind: g.kind, State: g.state, Audience: to, Title: sg.Title, Text: textFor(in, sg, to),
 			Severity: severityOf(g.kind, sg.Impact.Level), Confidence: sg.Confidence, Services: sg.Services, Actions: sg.Actions,
-			KeyFigures: in.Figures(), Evidence: sg.RootCause.Evidence, Duration: e.lasted(g),
+			KeyFigures: in.Figures(), Evidence: sg.RootCause.Evidence, Duration: de.book.lasted(g),
 		})
 	}
 	return list
@@ -36,10 +36,10 @@ func textFor(in *report.Incident, sg *model.SemanticGroup, to model.InsightAudie
 }
 
 // lasted is how long the group has lasted, up to its end.
-func (e *Engine) lasted(g *group) model.Nanos {
-	span := e.began(g, g.span())
+func (b *incidentBook) lasted(g *group) model.Nanos {
+	span := b.began(g, g.span())
 	if g.over == 0 {
-		return e.now - min(span.Start, e.now)
+		return b.time.Now - min(span.Start, b.time.Now)
 	}
 	return span.End - min(span.Start, span.End)
 }

@@ -7,6 +7,9 @@ import (
 	"cmp"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/hash"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -29,17 +32,17 @@ type instance struct {
 }
 
 // instanceOf returns the instance of a record.
-func (g *graph) instanceOf(s *service, o *origin, t model.Nanos) *instance {
-	h := uint64(hashSeed)
-	for _, part := range [...]string{o.service, o.pod, o.node, o.zone, o.instance, o.version} {
-		h = hashText(h, part)
+func (g *graph) instanceOf(s *service, o *origin.Origin, t model.Nanos) *instance {
+	h := uint64(hash.Seed)
+	for _, part := range [...]string{o.Service, o.Pod, o.Node, o.Zone, o.Instance, o.Version} {
+		h = hash.Text(h, part)
 	}
-	if found := g.instances.get(h); found != nil {
+	if found := g.instances.Get(h); found != nil {
 		(*found).last = max((*found).last, t)
 		return *found
 	}
-	return *g.instances.put(h, &instance{
-		service: s.name, pod: kept(o.pod), node: kept(o.node), zone: kept(o.zone), id: kept(o.instance), version: kept(o.version), address: kept(o.address),
+	return *g.instances.Put(h, &instance{
+		service: s.name, pod: bound.Copy(o.Pod), node: bound.Copy(o.Node), zone: bound.Copy(o.Zone), id: bound.Copy(o.Instance), version: bound.Copy(o.Version), address: bound.Copy(o.Address),
 		first: t, last: t, Shares: &baseline.Shares{}, joined: s.first != 0 && t > s.first+together,
 	})
 }
@@ -53,7 +56,7 @@ func (i *instance) name() string { return cmp.Or(i.pod, i.id, i.node) }
 // instancesOf returns the instances of a service that sent a record since a time.
 func (g *graph) instancesOf(service string, since model.Nanos) []*instance {
 	var list []*instance
-	for _, held := range g.instances.all() {
+	for _, held := range g.instances.All() {
 		if i := *held; i.service == service && i.last >= since && i.Shares != nil {
 			list = append(list, i)
 		}

@@ -6,6 +6,7 @@ package correlate
 import (
 	"encoding/binary"
 
+	"github.com/tapio/tapio/internal/correlate/hash"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -19,7 +20,7 @@ type Interest struct {
 
 // Interest returns which records the engine needs from now on.
 func (e *Engine) Interest() Interest {
-	return Interest{sample: uint8(e.assembly.sample), lines: uint8(e.lot.sample), open: len(e.groups) > 0}
+	return Interest{sample: uint8(e.assembly.sample), lines: uint8(e.logbook.lot.sample), open: len(e.book.groups) > 0}
 }
 
 // Event reports whether a record is needed. It uses neither body nor attributes. Needed are errors,
@@ -45,15 +46,15 @@ func (i Interest) Span(s *model.Span) bool {
 // select them.
 func (e *Engine) Saw(oldest, newest model.Nanos) {
 	if newest != 0 {
-		e.sees(oldest)
-		e.sees(newest)
+		e.time.Sees(oldest)
+		e.time.Sees(newest)
 	}
 }
 
 // inSample selects one of 2^sample traces by its id, so that a trace is selected as a whole. Ids may
 // be random or sequential.
 func inSample(id model.TraceID, sample uint) bool {
-	return sample == 0 || chosen(binary.LittleEndian.Uint64(id[:8])*hashPrime^binary.LittleEndian.Uint64(id[8:]), sample)
+	return sample == 0 || chosen(binary.LittleEndian.Uint64(id[:8])*hash.Prime^binary.LittleEndian.Uint64(id[8:]), sample)
 }
 
 // chosen selects one of 2^sample numbers, in a pseudo-random order, because lines may repeat in a

@@ -8,10 +8,30 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
+	"github.com/tapio/tapio/internal/correlate/lru"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
+
+// kernelEvents takes the events and counters of the kernel. Those that occur again and again are lines
+// of the logbook, single ones wait in pending to be judged.
+type kernelEvents struct {
+	time     *bucket.Time
+	logbook  *logbook
+	topology *topology
+	graph    *graph
+	rules    kernelrule.Table
+	pending  []*sign
+	most     int // bounds pending, so that it fits in the memory limit
+	evicted  int
+	// searched holds the names that services looked up without an answer.
+	searched *lru.Table[string, *searched]
+}
 
 // kernelLine identifies repeated kernel events of one service.
 type kernelLine struct {
@@ -26,31 +46,31 @@ type kernelLine struct {
 }
 
 // observeKernel takes an event of the eBPF receiver. It reports whether the event is about a fault.
-func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool {
+func (ke *kernelEvents) observeKernel(ev *model.Event, s *service, ref reference) bool {
 	if ev.Name == execEvent {
-		return e.observeExec(ev, ref)
+		return ke.observeExec(ev, ref)
 	}
 	if isExit(ev) {
 		s.noteEnd(ev)
 	}
-	rule, found := e.kernelRules[ev.Name]
+	rule, found := ke.rules[ev.Name]
 	switch {
 	case !found || rule.Faulty != nil && !rule.Faulty(ev.Attributes):
 		return false
 	case rule.Kind == kernelrule.Retransmit && loopback(ev.Attributes):
 		return false
-	case rule.Connects && e.graph.otherLoopback(endpointOf(ev.Attributes, "network.peer.", s.node)):
+	case rule.Connects && ke.graph.otherLoopback(endpointOf(ev.Attributes, "network.peer.", s.node)):
 		return false
-	case rule.Kind == kernelrule.LookupFailure && e.searchStep(ev, s):
+	case rule.Kind == kernelrule.LookupFailure && ke.searchStep(ev, s):
 		return false
 	case rule.Alone || kernelrule.FatalSignal(ev.Attributes):
-		e.keepKernel(e.aloneSign(ev, s, rule, peerOfEvent(ev), ref))
+		ke.keepKernel(ke.aloneSign(ev, s, rule, peerOfEvent(ev), ref))
 		return true
 	}
 	k := kernelLine{rule: rule, peer: peerOfEvent(ev), fault: faultOf(ev)}
 	if rule.Connects {
 		from := s.name
-		if s, k.place = e.far(ev.Attributes, s); s.name != from {
+		if s, k.place = ke.far(ev.Attributes, s); s.name != from {
 			k.peer = from
 		}
 	}
@@ -61,19 +81,19 @@ func (e *Engine) observeKernel(ev *model.Event, s *service, ref reference) bool 
 	if d, found := ev.Attributes.Get(semconv.SyscallDuration); found {
 		k.slow = d.Double()
 	}
-	l := e.kernelLine(s, &k)
-	l.seenOn(k.node, e.slotOf(ev.When()))
-	e.noteFirst(&l.showed, ev.When())
-	if l.observe(e.slotOf(ev.When()), false, 1) {
+	l := ke.kernelLine(s, &k)
+	l.seenOn(k.node, ke.time.Of(ev.When()))
+	ke.time.NoteFirst(&l.showed, ev.When())
+	if l.observe(ke.time.Of(ev.When()), false, 1) {
 		l.kernel.slow, l.kernel.tree = max(l.kernel.slow, k.slow), treeOf(ev)
 		l.evidence.add(ref)
 	}
 	return true
 }
 
-func (e *Engine) kernelLine(s *service, k *kernelLine) *line {
-	l := e.lineFor(s, &template{
-		tokens: []string{k.rule.Event, k.peer}, text: strings.Join([]string{kernelPrefix + k.rule.Event, k.fault, k.peer, k.place}, " "),
+func (ke *kernelEvents) kernelLine(s *service, k *kernelLine) *line {
+	l := ke.logbook.lineFor(s, &logtemplate.Template{
+		Tokens: []string{k.rule.Event, k.peer}, Text: strings.Join([]string{kernelPrefix + k.rule.Event, k.fault, k.peer, k.place}, " "),
 	})
 	if l.kernel == nil {
 		l.kernel = k
@@ -85,7 +105,7 @@ func (e *Engine) kernelLine(s *service, k *kernelLine) *line {
 func faultOf(ev *model.Event) string {
 	for _, key := range [...]string{semconv.SyscallName, semconv.ErrorType, semconv.ProcessExitCode, semconv.ProcessExitSignal} {
 		if v, found := ev.Attributes.Get(key); found {
-			return kept(v.Text())
+			return bound.Copy(v.Text())
 		}
 	}
 	return ""
@@ -97,28 +117,28 @@ const kernelPrefix = "\x00"
 func peerOfEvent(ev *model.Event) string {
 	for _, key := range [...]string{semconv.DNSQuestionName, semconv.ServerAddress, semconv.NetworkPeerAddress, semconv.DiskDevice, semconv.SystemDevice, semconv.FileDirectory} {
 		if v, found := ev.Attributes.Get(key); found {
-			return kept(v.Text())
+			return bound.Copy(v.Text())
 		}
 	}
 	return ""
 }
 
-func (e *Engine) keepKernel(s *sign) {
-	if len(e.kernel) >= e.maxKernel {
-		e.kernel = append(e.kernel[:0], e.kernel[1:]...)
-		e.kernelEvicted++
+func (ke *kernelEvents) keepKernel(s *sign) {
+	if len(ke.pending) >= ke.most {
+		ke.pending = append(ke.pending[:0], ke.pending[1:]...)
+		ke.evicted++
 	}
-	e.kernel = append(e.kernel, s)
+	ke.pending = append(ke.pending, s)
 }
 
 // aloneSign makes an anomaly of a single event.
-func (e *Engine) aloneSign(ev *model.Event, s *service, rule kernelrule.Rule, peer string, ref reference) *sign {
+func (ke *kernelEvents) aloneSign(ev *model.Event, s *service, rule kernelrule.Rule, peer string, ref reference) *sign {
 	process, _ := ev.Attributes.Get(semconv.ProcessExecutableName)
 	pid, _ := ev.Attributes.Get(semconv.ProcessPID)
-	who := kept(cmp.Or(process.Str(), s.name))
+	who := bound.Copy(cmp.Or(process.Str(), s.name))
 	sign := &sign{
 		key:   signKey{service: s.name, class: classKernel, what: rule.Event, peer: peer},
-		onset: ev.When(), last: ev.When(), strength: maxStrength, after: 1, count: 1, pod: s.pod, node: s.node,
+		onset: ev.When(), last: ev.When(), strength: baseline.MaxStrength, after: 1, count: 1, pod: s.pod, node: s.node,
 		event: rule.Event, novel: true, text: aloneText(ev, who, s.name, rule.Text),
 		kernel: &kernelLine{rule: rule, tree: treeOf(ev)},
 	}

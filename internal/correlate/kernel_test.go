@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -75,12 +76,12 @@ func TestLocalhostIsReachedByOneOfItsAddresses(t *testing.T) {
 				{Key: "network.peer.address", Value: model.StringValue(address)}, {Key: "network.peer.port", Value: model.IntValue(4418)},
 			}
 		}
-		web := originOf(s.resource("web"))
+		web := origin.Of(s.resource("web"))
 		s.run(300)
 		for n := range 60 {
 			if n == test.after {
 				for _, address := range test.listens {
-					s.e.graph.listens(endpointOf(at(address), "network.peer.", web.node), s.e.graph.service(&web))
+					s.e.graph.listens(endpointOf(at(address), "network.peer.", web.Node), s.e.graph.service(&web))
 				}
 			}
 			s.e.ObserveEvents([]model.Event{{Time: s.at, Name: "tapio.tcp.connect_failed", Resource: s.resource("pay"), Attributes: at("::1")}})

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -23,14 +24,14 @@ type seen struct {
 func hostOf(cgroup string) *model.Resource {
 	r := &model.Resource{Attributes: model.Attributes{{Key: "host.name", Value: model.StringValue("vm")}}}
 	if cgroup != "" {
-		r.Attributes = append(r.Attributes, model.KeyValue{Key: cgroupKey, Value: model.StringValue(cgroup)})
+		r.Attributes = append(r.Attributes, model.KeyValue{Key: origin.CgroupKey, Value: model.StringValue(cgroup)})
 	}
 	return r
 }
 
 func (s *seen) event(program, cgroup, name string, attributes ...any) {
 	ev := model.Event{Time: s.at, Name: name, Resource: hostOf(cgroup), Attributes: model.Attributes{
-		{Key: programKey, Value: model.StringValue(program)},
+		{Key: origin.ProgramKey, Value: model.StringValue(program)},
 	}}
 	for i := 0; i < len(attributes); i += 2 {
 		value := model.StringValue(fmt.Sprint(attributes[i+1]))
@@ -154,10 +155,10 @@ func TestANameServerThatFailsIsNamed(t *testing.T) {
 func (s *seen) count(metric, program, cgroup string, total float64) {
 	series := &model.Series{
 		Metric:   &model.Metric{Name: metric, Type: model.MetricSum, Monotonic: true, Temporality: model.TemporalityCumulative},
-		Resource: hostOf(cgroup), Attributes: model.Attributes{{Key: cgroupKey, Value: model.StringValue(cgroup)}},
+		Resource: hostOf(cgroup), Attributes: model.Attributes{{Key: origin.CgroupKey, Value: model.StringValue(cgroup)}},
 	}
 	if program != "" {
-		series.Attributes = append(series.Attributes, model.KeyValue{Key: programKey, Value: model.StringValue(program)})
+		series.Attributes = append(series.Attributes, model.KeyValue{Key: origin.ProgramKey, Value: model.StringValue(program)})
 	}
 	s.e.ObservePoints([]model.Point{{Series: series, Start: s.at - second, Time: s.at, Number: model.NumberInt, Bits: uint64(total)}})
 }
@@ -225,8 +226,8 @@ func TestACumulativeDistributionIsReadByWhatItGrewBy(t *testing.T) {
 			Histogram: &model.Histogram{Count: count, Sum: model.Optional{Value: sum, Set: true}},
 		}})
 	}
-	assert.InDelta(t, 5, e.series.first.value.newest, 1e-9)
-	assert.Equal(t, 1, e.series.first.value.strange)
+	assert.InDelta(t, 5, newest(e.measures.series).newest, 1e-9)
+	assert.Equal(t, 1, newest(e.measures.series).strange)
 }
 
 // Who uses up a quota is known a moment after whom it hits.

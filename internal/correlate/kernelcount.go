@@ -9,11 +9,24 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
+	"github.com/tapio/tapio/internal/correlate/lru"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
+
+// hosts answers questions about CPU and memory, of nodes and of what runs on them.
+type hosts struct {
+	time     *bucket.Time
+	series   *lru.Table[seriesKey, *series]
+	graph    *graph
+	topology *topology
+}
 
 // kernelCounter is a sum of the eBPF receiver that counts faults. It covers faults that are too
 // frequent for an event each.
@@ -25,8 +38,8 @@ type kernelCounter struct {
 }
 
 // counterOf returns what the metric counts, nil for other metrics.
-func (e *Engine) counterOf(metric string, attributes model.Attributes, s *service) *kernelCounter {
-	rule, found := e.kernelRules[metric]
+func (ke *kernelEvents) counterOf(metric string, attributes model.Attributes, s *service) *kernelCounter {
+	rule, found := ke.rules[metric]
 	if !found {
 		return nil
 	}
@@ -37,12 +50,12 @@ func (e *Engine) counterOf(metric string, attributes model.Attributes, s *servic
 	role, _ := attributes.Get(semconv.ConnectionRole)
 	switch {
 	case rule.Kind == kernelrule.Throttling:
-		cgroup, _ := attributes.Get(cgroupKey)
-		k.on, k.cgroup = nil, kept(strings.TrimSuffix(cgroup.Str(), "/"))
+		cgroup, _ := attributes.Get(origin.CgroupKey)
+		k.on, k.cgroup = nil, bound.Copy(strings.TrimSuffix(cgroup.Str(), "/"))
 		k.line.place = k.cgroup
 	case rule.Connects && role.Str() != "server":
 		from := s.name
-		if k.on, k.line.place = e.far(attributes, s); k.on.name != from {
+		if k.on, k.line.place = ke.far(attributes, s); k.on.name != from {
 			k.line.peer = from
 		}
 	case rule.Connects:
@@ -55,7 +68,7 @@ func (e *Engine) counterOf(metric string, attributes model.Attributes, s *servic
 
 // countKernel counts the increase of the sum. A new series counts from zero, because the receiver only
 // sends series that grow.
-func (e *Engine) countKernel(s *series, p *model.Point) {
+func (ke *kernelEvents) countKernel(s *series, p *model.Point) {
 	k, total := s.counts, p.Float()
 	grown := total - k.last
 	if total < k.last {
@@ -70,29 +83,29 @@ func (e *Engine) countKernel(s *series, p *model.Point) {
 		on = &service{name: k.cgroup}
 	}
 	line := k.line
-	l := e.kernelLine(on, &line)
-	l.rate.observe(e.slotOf(p.Time), sample{n: float32(grown)})
+	l := ke.kernelLine(on, &line)
+	l.Rate.Observe(ke.time.Of(p.Time), baseline.Sample{N: float32(grown)})
 	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: p.Time}
 }
 
 // usedUpBy returns the service that a line counts for. For a cgroup it is the one that uses most of
 // its CPU time, which is known a moment later than which services are affected; nil for none.
-func (e *Engine) usedUpBy(l *line) *service {
+func (h *hosts) usedUpBy(l *line) *service {
 	if l.kernel == nil || l.kernel.rule.Kind != kernelrule.Throttling {
 		return l.service
 	}
-	return e.inCgroup(l.kernel.place)
+	return h.inCgroup(l.kernel.place)
 }
 
 // inCgroup returns the service that uses most CPU time of a cgroup: if a quota is exhausted, it is the
 // one to look at. It returns nil if none is known.
-func (e *Engine) inCgroup(cgroup string) *service {
+func (h *hosts) inCgroup(cgroup string) *service {
 	if cgroup == "" {
 		return nil
 	}
-	used := e.cpuOf(cgroup)
+	used := h.cpuOf(cgroup)
 	var most *service
-	for _, held := range e.graph.services.all() {
+	for _, held := range h.graph.services.All() {
 		if s := *held; s.cgroup == cgroup && (most == nil || used[s.name] > used[most.name]) {
 			most = s
 		}
@@ -101,10 +114,10 @@ func (e *Engine) inCgroup(cgroup string) *service {
 }
 
 // cpuOf returns how many CPUs the services of a cgroup use.
-func (e *Engine) cpuOf(cgroup string) map[string]float64 {
+func (h *hosts) cpuOf(cgroup string) map[string]float64 {
 	used := map[string]float64{}
-	for _, held := range e.series.all() {
-		if s := *held; s.name == semconv.MetricCPUTime && s.service.cgroup == cgroup && s.last+seriesSilence/10 > e.now {
+	for _, held := range h.series.All() {
+		if s := *held; s.name == semconv.MetricCPUTime && s.service.cgroup == cgroup && s.last+seriesSilence/10 > h.time.Now {
 			used[s.service.name] += s.newest
 		}
 	}
@@ -112,11 +125,11 @@ func (e *Engine) cpuOf(cgroup string) map[string]float64 {
 }
 
 // throttleText names the service that uses up the quota, and those that wait because of it.
-func (e *Engine) throttleText(s *sign, k *kernelLine) string {
-	used := e.cpuOf(k.place)
+func (h *hosts) throttleText(s *sign, k *kernelLine) string {
+	used := h.cpuOf(k.place)
 	text := fmt.Sprintf("%s uses up the CPU quota of cgroup %s, which is throttled (it uses %s CPUs)", s.key.service, k.place, report.Rounded(used[s.key.service]))
 	var waiting []string
-	for _, held := range e.graph.services.all() {
+	for _, held := range h.graph.services.All() {
 		if o := *held; o.cgroup == k.place && o.name != s.key.service {
 			waiting = append(waiting, o.name)
 		}
@@ -128,14 +141,14 @@ func (e *Engine) throttleText(s *sign, k *kernelLine) string {
 }
 
 // throttled returns, for each cgroup, the names of the candidates that use up its quota.
-func (e *Engine) throttled(byName map[string]*suspect) map[string][]string {
+func (r *ranker) throttled(byName map[string]*suspect) map[string][]string {
 	list := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		k := byName[name].best[classKernel]
 		if k == nil || !k.reports(kernelrule.Throttling) {
 			continue
 		}
-		if cgroup := e.serviceNamed(name).cgroup; cgroup != "" {
+		if cgroup := r.topology.serviceNamed(name).cgroup; cgroup != "" {
 			list[cgroup] = append(list[cgroup], name)
 		}
 	}
@@ -143,8 +156,8 @@ func (e *Engine) throttled(byName map[string]*suspect) map[string][]string {
 }
 
 // findNeighbour finds the service that uses up the quota for which the candidate waits.
-func (e *Engine) findNeighbour(s *suspect, throttled map[string][]string) {
-	for _, name := range throttled[e.serviceNamed(s.service).cgroup] {
+func (r *ranker) findNeighbour(s *suspect, throttled map[string][]string) {
+	for _, name := range throttled[r.topology.serviceNamed(s.service).cgroup] {
 		if name != s.service {
 			s.neighbour = name
 		}
@@ -176,14 +189,14 @@ func (g *group) acquit(s *sign) {
 }
 
 // waitingFor returns the services of a group that wait for the quota which one of them uses up.
-func (e *Engine) waitingFor(g *group, culprit string) []string {
+func (t *topology) waitingFor(g *group, culprit string) []string {
 	throttles := slices.ContainsFunc(g.ofService(culprit), func(s *sign) bool { return s.reports(kernelrule.Throttling) })
 	if !throttles {
 		return nil
 	}
 	var list []string
 	for _, r := range g.ranking {
-		if r.service != culprit && e.samePlace(r.service, culprit) {
+		if r.service != culprit && t.samePlace(r.service, culprit) {
 			list = append(list, r.service)
 		}
 	}

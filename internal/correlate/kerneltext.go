@@ -6,39 +6,51 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 )
 
+// logDetector finds anomalies in log lines and in repeated kernel events.
+type logDetector struct {
+	time     *bucket.Time
+	graph    *graph
+	topology *topology
+	hosts    *hosts
+	facts    *facts
+	logbook  *logbook
+}
+
 // describeKernel completes a kernel anomaly that was found by its rate. An event that never occurred at
 // the service before is a thousand times as likely a fault as a higher rate is, as with errors.
-func (e *Engine) describeKernel(s *sign, l *line, ch change) {
+func (d *logDetector) describeKernel(s *sign, l *line, ch baseline.ChangePoint) {
 	k := l.kernel
 	s.key.class, s.key.what, s.key.peer = classKernel, k.rule.Event, k.peer
 	s.event = k.rule.Event
-	if ch.before.sum == 0 {
+	if ch.Before.Sum == 0 {
 		s.strength += noveltyBonus
 	}
-	s.novel = 10*ch.before.mean() < ch.after.mean()
-	if k.rule.Kind == kernelrule.Exit && (!e.servesOthers(s.key.service) || e.fleeting(s.key.service)) {
+	s.novel = 10*ch.Before.Mean() < ch.After.Mean()
+	if k.rule.Kind == kernelrule.Exit && (!d.topology.servesOthers(s.key.service) || d.topology.fleeting(s.key.service)) {
 		// Programs on which no service depends, such as those of a shell script, may end with an error.
 		s.supports = true
 	}
-	if e.graph.otherLoopback(k.place) {
+	if d.graph.otherLoopback(k.place) {
 		s.supports = true // when the connections were refused, it was unknown which service listens there
 	}
 	s.kernel = k
 	if k.rule.Kind == kernelrule.Throttling {
-		s.text = e.throttleText(s, k)
+		s.text = d.hosts.throttleText(s, k)
 	}
-	s.text = e.say(s)
+	s.text = d.facts.say(s)
 	for i := range s.evidence {
 		s.evidence[i].Description = s.text
 	}
 }
 
 // serves reports whether the service is part of a call.
-func (e *Engine) serves(service string) bool {
-	for key := range e.graph.calls.all() {
+func (t *topology) serves(service string) bool {
+	for key := range t.graph.calls.All() {
 		if key.caller == service || key.callee == service {
 			return true
 		}
@@ -48,19 +60,19 @@ func (e *Engine) serves(service string) bool {
 
 // isService reports whether a program is a service rather than a command: it is instrumented, serves
 // requests, or is called.
-func (e *Engine) isService(name string) bool { return e.serviceTest()(name) }
+func (t *topology) isService(name string) bool { return t.serviceTest()(name) }
 
 // serviceTest returns isService for several names.
-func (e *Engine) serviceTest() func(string) bool {
+func (t *topology) serviceTest() func(string) bool {
 	called := map[string]bool{}
-	for key := range e.graph.calls.all() {
+	for key := range t.graph.calls.All() {
 		if key.caller != key.callee {
 			called[key.callee] = true
 		}
 	}
 	return func(name string) bool {
-		if known := e.graph.services.peek(name); known != nil {
-			if s := *known; s.instrumented || s.requests != nil && s.requests.total().n > 0 {
+		if known := t.graph.services.Peek(name); known != nil {
+			if s := *known; s.instrumented || s.requests != nil && s.requests.Total().N > 0 {
 				return true
 			}
 		}
@@ -69,9 +81,9 @@ func (e *Engine) serviceTest() func(string) bool {
 }
 
 // hasServiceCallers reports whether a service, not only a command, calls it.
-func (e *Engine) hasServiceCallers(name string) bool {
-	isService := e.serviceTest()
-	return slices.ContainsFunc(e.callersOf(name), func(caller string) bool { return caller != name && isService(caller) })
+func (t *topology) hasServiceCallers(name string) bool {
+	isService := t.serviceTest()
+	return slices.ContainsFunc(t.callersOf(name), func(caller string) bool { return caller != name && isService(caller) })
 }
 
 // diskCalls are the system calls that usually wait for a disk.

@@ -98,7 +98,7 @@ func replay(t testing.TB, e *Engine, batches []batch, end model.Nanos) []*model.
 		e.ObservePoints(b.points)
 	}
 	for range 4 {
-		flush(e.now + 5_000_000_000)
+		flush(e.time.Now + 5_000_000_000)
 	}
 	flush(end + 5_000_000_000)
 	var groups []*model.SemanticGroup

@@ -11,6 +11,9 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/tapio/tapio/internal/correlate/hash"
+	"github.com/tapio/tapio/internal/correlate/lru"
 )
 
 // The benchmarks of this file compare what this package has of its own with the libraries
@@ -30,20 +33,20 @@ func benchKeys(n int) []callKey {
 // over all, which conclusions do some 40 times per flush.
 func BenchmarkTable(b *testing.B) {
 	keys := benchKeys(2 * benchEntries)
-	own := newLRU[callKey, *call](benchEntries)
+	own := lru.New[callKey, *call](benchEntries)
 	library, err := simplelru.NewLRU[callKey, *call](benchEntries, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for _, key := range keys[:benchEntries] {
 		c := &call{}
-		own.put(key, c)
+		own.Put(key, c)
 		library.Add(key, c)
 	}
 	used := 0
 	for name, use := range map[string]func(i int){
 		"get/own": func(i int) {
-			if own.get(keys[i%benchEntries]) != nil {
+			if own.Get(keys[i%benchEntries]) != nil {
 				used++
 			}
 		},
@@ -53,7 +56,7 @@ func BenchmarkTable(b *testing.B) {
 			}
 		},
 		"walk/own": func(int) {
-			for range own.all() {
+			for range own.All() {
 				used++
 			}
 		},
@@ -75,8 +78,8 @@ func BenchmarkTable(b *testing.B) {
 	b.Run("put/own", func(b *testing.B) {
 		b.ReportAllocs()
 		for i := range b.N {
-			if key := keys[i%len(keys)]; own.peek(key) == nil {
-				own.put(key, nil)
+			if key := keys[i%len(keys)]; own.Peek(key) == nil {
+				own.Put(key, nil)
 			}
 		}
 	})
@@ -98,9 +101,9 @@ func BenchmarkTable(b *testing.B) {
 func BenchmarkHash(b *testing.B) {
 	hashes := map[string]func(parts []string) uint64{
 		"own": func(parts []string) uint64 {
-			h := uint64(hashSeed)
+			h := uint64(hash.Seed)
 			for _, part := range parts {
-				h = hashText(h, part)
+				h = hash.Text(h, part)
 			}
 			return h
 		},

@@ -28,37 +28,34 @@ const (
 )
 
 // live updates the state of the group at the end of a bucket.
-func (e *Engine) live(g *group, now model.Nanos) {
-	if end := e.config.Asked.End; end != 0 { // there are no records after the requested range
+func (l *lifecycle) live(g *group, now model.Nanos) {
+	if end := l.config.Asked.End; end != 0 { // there are no records after the requested range
 		now = min(now, end)
 	}
-	newest := e.complete(now)
-	e.follow(g, newest)
-	e.rate(g)
+	newest := l.time.Complete(now)
+	l.follow(g, newest)
+	l.rate(g)
 	switch {
 	case g.kind != model.GroupIncident:
-		e.liveQuietly(g, now)
+		l.liveQuietly(g, now)
 	case len(g.entries()) > 0 && g.reasonOf(&g.ranking[0]).hours == 0: // a drift has become the baseline
-		e.liveByRequests(g, now, newest)
+		l.liveByRequests(g, now, newest)
 	default:
-		e.liveBySigns(g, now)
+		l.liveBySigns(g, now)
 	}
 }
 
-// complete is the newest bucket whose traces are complete.
-func (e *Engine) complete(now model.Nanos) int64 { return e.slotOf(now-min(now, e.slotWidth())) - 1 }
-
 // rate decides whether the group is an incident. An incident stays one.
-func (e *Engine) rate(g *group) {
+func (l *lifecycle) rate(g *group) {
 	kind := model.GroupObservation
 	switch {
 	case g.kind == model.GroupIncident:
 		kind = model.GroupIncident
-	case e.settling(g):
+	case l.settling(g):
 		kind = model.GroupChange
-	case (g.affects() || e.harms(g) || harmReported(g)) && !g.settled(e.now):
+	case (g.affects() || l.harms(g) || harmReported(g)) && !g.settled(l.time.Now):
 		kind = model.GroupIncident
-	case e.planned(g):
+	case l.planned(g):
 		kind = model.GroupChange
 	}
 	if kind != g.kind {
@@ -75,7 +72,7 @@ func (g *group) enter(state model.GroupState) {
 
 // liveByRequests uses the requests to the cause if there are any, else those of all affected
 // operations.
-func (e *Engine) liveByRequests(g *group, now model.Nanos, newest int64) {
+func (l *lifecycle) liveByRequests(g *group, now model.Nanos, newest int64) {
 	judged, idle := 0, 0
 	well, mending := true, true
 	for _, v := range g.judges() {
@@ -83,7 +80,7 @@ func (e *Engine) liveByRequests(g *group, now model.Nanos, newest int64) {
 		case v.idle(newest):
 			idle++
 			continue
-		case e.affectedByOther(g, v):
+		case l.book.affectedByOther(g, v):
 			continue
 		}
 		judged++
@@ -91,12 +88,12 @@ func (e *Engine) liveByRequests(g *group, now model.Nanos, newest int64) {
 		well = well && recovered
 		mending = mending && (recovered || v.well >= better)
 	}
-	last := g.lastAffected(e)
+	last := g.lastAffected(l.book)
 	switch {
 	case judged == 0 && idle > 0:
-		e.liveUnknown(g, now, last)
+		l.liveUnknown(g, now, last)
 	case well && last+steadyFor <= now:
-		e.resolve(g, last)
+		l.resolve(g, last)
 	case mending && last+steadyFor/2 <= now:
 		g.enter(model.GroupRecovering)
 	default:
@@ -117,7 +114,7 @@ func (g *group) judges() []*victim {
 
 // affectedByOther reports whether another incident explains that the requests are still affected,
 // while those to this incident's cause have recovered.
-func (e *Engine) affectedByOther(g *group, v *victim) bool {
+func (b *incidentBook) affectedByOther(g *group, v *victim) bool {
 	if v.recovered || g.atCause(v.key) {
 		return false
 	}
@@ -130,7 +127,7 @@ func (e *Engine) affectedByOther(g *group, v *victim) bool {
 			causeIsWell = true
 		}
 	}
-	return causeIsWell && slices.ContainsFunc(e.groups, func(o *group) bool {
+	return causeIsWell && slices.ContainsFunc(b.groups, func(o *group) bool {
 		return o != g && o.into == "" && o.kind == model.GroupIncident && o.victims[v.key] != nil
 	})
 }
@@ -151,8 +148,8 @@ func (g *group) going() model.GroupState {
 }
 
 // liveUnknown waits for requests, for a while.
-func (e *Engine) liveUnknown(g *group, now, last model.Nanos) {
-	if last+unknownFor*model.Nanos(e.config.CloseAfter) < now {
+func (l *lifecycle) liveUnknown(g *group, now, last model.Nanos) {
+	if last+unknownFor*model.Nanos(l.config.CloseAfter) < now {
 		g.over = last
 		g.enter(model.GroupClosed)
 		return
@@ -162,8 +159,8 @@ func (e *Engine) liveUnknown(g *group, now, last model.Nanos) {
 
 // Open returns the ids of the open groups.
 func (e *Engine) Open() []string {
-	ids := make([]string, 0, len(e.groups))
-	for _, g := range e.groups {
+	ids := make([]string, 0, len(e.book.groups))
+	for _, g := range e.book.groups {
 		ids = append(ids, g.id)
 	}
 	return ids
@@ -172,32 +169,32 @@ func (e *Engine) Open() []string {
 // Close closes the open groups, because no more records will be observed. They are not resolved: there
 // is no evidence that they are over.
 func (e *Engine) Close() []model.Finding {
-	for _, g := range e.groups {
+	for _, g := range e.book.groups {
 		if g.into == "" {
 			g.over, g.unobserved = g.lastShown(), true
 			g.enter(model.GroupClosed)
 		}
 	}
-	return e.report(e.now)
+	return e.report(e.time.Now)
 }
 
 // liveBySigns uses the anomalies: the incident is over when they are no longer seen while the services
 // go on.
-func (e *Engine) liveBySigns(g *group, now model.Nanos) {
+func (l *lifecycle) liveBySigns(g *group, now model.Nanos) {
 	last := g.lastShown()
 	switch {
 	case last+quietFor > now:
 		g.enter(g.going())
-	case reportsEnded(g) || e.heardSince(g, last):
-		e.resolve(g, last)
+	case reportsEnded(g) || l.heardSince(g, last):
+		l.resolve(g, last)
 	default:
-		e.liveUnknown(g, now, last)
+		l.liveUnknown(g, now, last)
 	}
 }
 
 // liveQuietly ends a group without affected users when its anomalies are no longer seen.
-func (e *Engine) liveQuietly(g *group, now model.Nanos) {
-	if last := g.lastShown(); last+max(quietFor, model.Nanos(e.config.CloseAfter)/2) < now {
+func (l *lifecycle) liveQuietly(g *group, now model.Nanos) {
+	if last := g.lastShown(); last+max(quietFor, model.Nanos(l.config.CloseAfter)/2) < now {
 		g.over = last
 		g.enter(model.GroupClosed)
 		return
@@ -225,24 +222,24 @@ func (s *sign) shown() model.Nanos {
 }
 
 // heardSince reports whether a service of the group sent a record after a time.
-func (e *Engine) heardSince(g *group, t model.Nanos) bool {
+func (l *lifecycle) heardSince(g *group, t model.Nanos) bool {
 	return slices.ContainsFunc(g.ranking, func(r ranked) bool {
-		return e.serviceNamed(r.service).last > t+quietFor/2
+		return l.topology.serviceNamed(r.service).last > t+quietFor/2
 	})
 }
 
 // resolve ends the incident. last is the time of the last affected request.
-func (e *Engine) resolve(g *group, last model.Nanos) {
+func (l *lifecycle) resolve(g *group, last model.Nanos) {
 	g.over = max(last, g.span().Start)
-	g.endedBy = e.endedBy(g)
+	g.endedBy = l.endedBy(g)
 	g.enter(model.GroupResolved)
 }
 
 // endedBy returns what changed when the incident ended, "" if unknown.
-func (e *Engine) endedBy(g *group) string {
+func (l *lifecycle) endedBy(g *group) string {
 	for _, r := range g.ranking {
-		release := &e.serviceNamed(r.service).release
-		if release.known && release.since > g.span().Start+e.dated() && near(release.since, g.over) {
+		release := &l.topology.serviceNamed(r.service).release
+		if release.known && release.since > g.span().Start+l.time.Dated() && near(release.since, g.over) {
 			version, _ := release.newest()
 			return r.service + " " + version
 		}
@@ -252,10 +249,10 @@ func (e *Engine) endedBy(g *group) string {
 
 // lastAffected is the time of the last request affected by this incident and not by another. If such
 // requests exist, the cause must not deviate either: they hide whether it still affects them.
-func (g *group) lastAffected(e *Engine) model.Nanos {
+func (g *group) lastAffected(b *incidentBook) model.Nanos {
 	last, hidden := int64(0), false
 	for _, v := range g.victims {
-		if e.affectedByOther(g, v) {
+		if b.affectedByOther(g, v) {
 			hidden = true
 			continue
 		}
@@ -263,7 +260,7 @@ func (g *group) lastAffected(e *Engine) model.Nanos {
 	}
 	at := model.Nanos(0)
 	if last != 0 {
-		at = e.timeOf(last + 1)
+		at = b.time.Start(last + 1)
 	}
 	if hidden {
 		for _, s := range g.ofService(g.cause()) {

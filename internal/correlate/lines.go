@@ -8,15 +8,26 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
+	"github.com/tapio/tapio/internal/correlate/lru"
 	"github.com/tapio/tapio/internal/model"
 )
 
-const (
-	lineCost = 2336 // bytes of a line with its history
-	// minKnown is the least number of known buckets to distinguish a rate from zero: three times the shortest
-	// change, because a service that always logs an error once a minute has no anomaly.
-	minKnown = 12
-)
+const lineCost = 2336 // bytes of a line with its history
+
+// logbook holds the log lines of each service, by template. Ordinary lines (no error, no trace) have
+// tables of their own, so that a flood of them does not push out errors: flows, and a miner for their
+// templates.
+type logbook struct {
+	time  *bucket.Time
+	lines *lru.Table[lineKey, *line]
+	miner *logtemplate.Miner
+	flows *lru.Table[lineKey, *flow]
+	plain *logtemplate.Miner
+	lot   lot
+}
 
 // lineKey identifies error lines, by service and template.
 type lineKey struct {
@@ -26,15 +37,15 @@ type lineKey struct {
 
 // line holds how often a service writes lines of a template.
 type line struct {
-	tally
+	baseline.Tally
 	service  *service
-	template *template
+	template *logtemplate.Template
 	traced   bool // traces have more information, see failureSign
 	// joined counts lines whose span arrived, orphans those whose span did not.
 	joined, orphans int
 	passedOn        int // of joined: a call of the run had failed
 	evidence        ring
-	showed          firstTimes
+	showed          bucket.FirstTimes
 	place           string            // place in the source code
 	kernel          *kernelLine       // set for kernel events
 	quote           string            // the newest exemplar, as the service wrote it
@@ -47,22 +58,22 @@ type line struct {
 }
 
 // lineSign makes an anomaly of an error line that is more frequent than before.
-func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
+func (d *logDetector) lineSign(key lineKey, l *line, slot int64) *sign {
 	best := l.changed(slot)
-	if best.ratio == 0 {
+	if best.Ratio == 0 {
 		return nil
 	}
-	by := e.usedUpBy(l)
+	by := d.hosts.usedUpBy(l)
 	if by == nil {
 		return nil
 	}
-	s := e.newSign(by, classError, key.template, "", best)
-	s.onset = e.firstIn(&l.showed, best.slot)
-	s.until = e.timeOf(l.rate.newest(func(slot int64) bool { return l.rate.at(slot).n > 0 }) + 1)
-	s.before, s.after, s.unit = best.before.mean(), best.after.mean(), "per slot"
-	s.count = int(l.since(best.slot))
+	s := newSign(d.time, by, classError, key.template, "", best)
+	s.onset = d.time.FirstIn(&l.showed, best.Bucket)
+	s.until = d.time.Start(l.Rate.Newest(func(slot int64) bool { return l.Rate.At(slot).N > 0 }) + 1)
+	s.before, s.after, s.unit = best.Before.Mean(), best.After.Mean(), "per slot"
+	s.count = int(l.since(best.Bucket))
 	if l.coveredByTraces() {
-		s.strength = min(s.strength, hintStrength)
+		s.strength = min(s.strength, baseline.HintStrength)
 	}
 	s.quote = l.quote
 	s.text = fmt.Sprintf("%s logs the error %s %d times since %s", key.service, quote(l.template), s.count, clock(s.onset))
@@ -75,11 +86,11 @@ func (e *Engine) lineSign(key lineKey, l *line, slot int64) *sign {
 		s.evidence = append(s.evidence, l.metric)
 	}
 	if l.kernel != nil {
-		e.describeKernel(s, l, best)
+		d.describeKernel(s, l, best)
 		return s
 	}
 	l.passOn(s)
-	s.locate(cmp.Or(l.place, l.template.codePlace()))
+	s.locate(cmp.Or(l.place, l.template.CodePlace()))
 	return s
 }
 
@@ -89,11 +100,11 @@ func (l *line) coveredByTraces() bool { return l.traced && l.joined >= l.orphans
 
 // changed finds since when lines are more frequent: in more buckets or, for lines without a trace, ten
 // times as many in each.
-func (l *line) changed(slot int64) change {
-	l.rate.advance(slot)
+func (l *line) changed(slot int64) baseline.ChangePoint {
+	l.Rate.Advance(slot)
 	best := l.appears(slot)
 	if l.kernel == nil && !l.restarts && !l.coveredByTraces() {
-		if flood := l.tenfold(slot, true); flood.ratio > best.ratio {
+		if flood := l.Tenfold(slot, true); flood.Ratio > best.Ratio {
 			return flood
 		}
 	}
@@ -102,49 +113,49 @@ func (l *line) changed(slot int64) change {
 
 // appears finds since when more buckets contain a line, by the likelihood ratio of two Poisson rates.
 // A service that has just appeared has no baseline.
-func (l *line) appears(slot int64) change {
-	known := float64(min(slot-l.first+1, recentSlots+halfLifeSlots))
-	var best change
-	var after sample
-	for at := slot; at > slot-recentSlots && at > l.first; at-- {
-		after.n += l.counted(at)
-		after.sum += l.rate.at(at).n
+func (l *line) appears(slot int64) baseline.ChangePoint {
+	known := float64(min(slot-l.First+1, baseline.Recent+baseline.HalfLife))
+	var best baseline.ChangePoint
+	var after baseline.Sample
+	for at := slot; at > slot-baseline.Recent && at > l.First; at-- {
+		after.N += l.counted(at)
+		after.Sum += l.Rate.At(at).N
 		span := float64(slot - at + 1)
 		rest := known - span
-		enough := after.n
+		enough := after.N
 		if l.kernel != nil {
-			enough = after.sum // each is a fact of its own
+			enough = after.Sum // each is a fact of its own
 		}
-		if enough < minAfter || rest < minKnown || l.rate.at(at).n == 0 {
+		if enough < baseline.LeastAfter || rest < baseline.MinKnown || l.Rate.At(at).N == 0 {
 			continue
 		}
 		before := l.active(slot, known, after)
-		if float64(after.n)/span <= float64(before.n)/rest {
+		if float64(after.N)/span <= float64(before.N)/rest {
 			continue
 		}
-		ratio := 2 * (poisson(after.n, span) + poisson(before.n, rest) - poisson(before.n+after.n, known))
-		if ratio > best.ratio {
-			best = change{slot: at, ratio: ratio, before: sample{n: float32(rest), sum: before.n}, after: sample{n: float32(span), sum: after.n}}
+		ratio := 2 * (baseline.Poisson(after.N, span) + baseline.Poisson(before.N, rest) - baseline.Poisson(before.N+after.N, known))
+		if ratio > best.Ratio {
+			best = baseline.ChangePoint{Bucket: at, Ratio: ratio, Before: baseline.Sample{N: float32(rest), Sum: before.N}, After: baseline.Sample{N: float32(span), Sum: after.N}}
 		}
 	}
 	return best
 }
 
 // active estimates in how many buckets before the change there was a line.
-func (l *line) active(slot int64, known float64, after sample) sample {
+func (l *line) active(slot int64, known float64, after baseline.Sample) baseline.Sample {
 	n := float32(0)
-	for at := slot; at > slot-recentSlots; at-- { // buckets since then are not judged yet
+	for at := slot; at > slot-baseline.Recent; at-- { // buckets since then are not judged yet
 		n += l.counted(at)
 	}
-	n += float32(float64(known-recentSlots)*(1-math.Exp(-float64(l.rate.old.n)/max(known-recentSlots, 1)))) * min(1, l.rate.old.n)
-	return sample{n: max(n-after.n, 0)}
+	n += float32(float64(known-baseline.Recent)*(1-math.Exp(-float64(l.Rate.Old.N)/max(known-baseline.Recent, 1)))) * min(1, l.Rate.Old.N)
+	return baseline.Sample{N: max(n-after.N, 0)}
 }
 
 // counted is the value of a bucket. Lines come in bursts, so any number counts as one. For kernel
 // events each doubling adds one, so that a service that is refused once at its start differs from one
 // that is always refused.
 func (l *line) counted(slot int64) float32 {
-	switch n := l.rate.at(slot).n; {
+	switch n := l.Rate.At(slot).N; {
 	case n <= 0:
 		return 0
 	case l.kernel != nil:
@@ -157,17 +168,10 @@ func (l *line) counted(slot int64) float32 {
 // since counts the lines from a bucket on.
 func (l *line) since(slot int64) float32 {
 	n := float32(0)
-	for at := max(slot, l.rate.head-recentSlots+1); at <= l.rate.head; at++ {
-		n += l.rate.at(at).n
+	for at := max(slot, l.Rate.Head-baseline.Recent+1); at <= l.Rate.Head; at++ {
+		n += l.Rate.At(at).N
 	}
 	return n
-}
-
-func poisson(n float32, span float64) float64 {
-	if n <= 0 || span <= 0 {
-		return 0
-	}
-	return float64(n) * (math.Log(float64(n)/span) - 1)
 }
 
 // observe counts an error line, and reports whether to keep it as evidence: the first few of a bucket.
@@ -175,7 +179,7 @@ func poisson(n float32, span float64) float64 {
 // itself.
 func (l *line) observe(slot int64, traced bool, weight float32) (evidence bool) {
 	l.traced = traced
-	l.count(slot, weight)
+	l.Count(slot, weight)
 	if slot != l.noted.slot {
 		l.noted.slot, l.noted.n = slot, 0
 	}
@@ -183,12 +187,12 @@ func (l *line) observe(slot int64, traced bool, weight float32) (evidence bool) 
 	return l.noted.n <= exemplars
 }
 
-func (e *Engine) lineFor(s *service, t *template) *line {
-	key := lineKey{service: s.name, template: t.text}
-	if found := e.lines.get(key); found != nil {
+func (b *logbook) lineFor(s *service, t *logtemplate.Template) *line {
+	key := lineKey{service: s.name, template: t.Text}
+	if found := b.lines.Get(key); found != nil {
 		return *found
 	}
-	return *e.lines.put(key, &line{tally: tally{first: e.firstSlot}, service: s, template: t})
+	return *b.lines.Put(key, &line{Tally: baseline.Tally{First: b.time.First}, service: s, template: t})
 }
 
 func clock(t model.Nanos) string {

@@ -6,6 +6,7 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -15,6 +16,21 @@ const (
 	// maxSimilar is the most earlier incidents that are listed.
 	maxSimilar = 5
 )
+
+// incidentBook holds the incidents: open ones, those that may be reopened, and the memory of earlier
+// ones.
+type incidentBook struct {
+	time      *bucket.Time
+	config    Config
+	groups    []*group
+	maxGroups int // bounds groups, so that they fit in the memory limit
+	// refusedIncidents counts incidents that were not opened because maxGroups were open.
+	refusedIncidents int
+	found            int                    // number of groups so far, part of their ids
+	resolved         []*group               // groups that may be reopened, the oldest first
+	held             map[string]model.Nanos // incidents that wait for evidence: since when, by candidate
+	memory           memory                 // of earlier incidents
+}
 
 // mechanism is how a cause takes effect: incidents with the same cause and mechanism are similar.
 type mechanism struct {
@@ -50,22 +66,22 @@ func mechanismOf(g *group) mechanism {
 }
 
 // remember stores an incident that ended.
-func (e *Engine) remember(g *group) {
+func (b *incidentBook) remember(g *group) {
 	m := mechanismOf(g)
-	made := model.SimilarIncident{GroupID: g.id, Range: e.began(g, g.span()), EndedBy: g.endedBy}
-	list := slices.DeleteFunc(e.memory.incidents, func(r pastIncident) bool { return r.incident.GroupID == g.id })
+	made := model.SimilarIncident{GroupID: g.id, Range: b.began(g, g.span()), EndedBy: g.endedBy}
+	list := slices.DeleteFunc(b.memory.incidents, func(r pastIncident) bool { return r.incident.GroupID == g.id })
 	if len(list) >= maxRemembered {
 		list = slices.Delete(list, 0, 1)
 	}
 	list = append(list, pastIncident{m, made})
-	e.memory.incidents = list
+	b.memory.incidents = list
 }
 
 // recall finds earlier incidents with the group's cause and mechanism.
-func (e *Engine) recall(g *group) {
+func (b *incidentBook) recall(g *group) {
 	m := mechanismOf(g)
 	g.similar, g.similarCount = nil, 0
-	for _, r := range slices.Backward(e.memory.incidents) {
+	for _, r := range slices.Backward(b.memory.incidents) {
 		if r.mechanism != m || r.incident.GroupID == g.id {
 			continue
 		}
@@ -77,16 +93,27 @@ func (e *Engine) recall(g *group) {
 }
 
 // failForecast records that a group's forecast did not come true.
-func (e *Engine) failForecast(g *group) {
+func (b *incidentBook) failForecast(g *group) {
 	for key := range g.members {
 		if key.class != classResource || key.peer != "trend" {
 			continue
 		}
-		if e.memory.forecasts == nil || len(e.memory.forecasts) >= maxRemembered {
-			e.memory.forecasts = map[signKey]int{}
+		if b.memory.forecasts == nil || len(b.memory.forecasts) >= maxRemembered {
+			b.memory.forecasts = map[signKey]int{}
 		}
-		e.memory.forecasts[key]++
+		b.memory.forecasts[key]++
 	}
 }
 
-func (e *Engine) failedForecasts(key signKey) int { return e.memory.forecasts[key] }
+func (b *incidentBook) failedForecasts(key signKey) int { return b.memory.forecasts[key] }
+
+// keepFaultsOut keeps the values that an open group reports out of the baselines.
+func (b *incidentBook) keepFaultsOut(signs []*sign) {
+	for _, s := range signs {
+		reported := func(g *group) bool { return g.members[s.key] != nil && !g.further }
+		if s.keepOut != nil && slices.ContainsFunc(b.groups, reported) {
+			s.keepOut()
+		}
+		s.keepOut = nil // a member of a group must not keep the operation or edge in memory
+	}
+}

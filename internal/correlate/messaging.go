@@ -7,6 +7,7 @@ import (
 	"cmp"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -30,40 +31,31 @@ type produced struct {
 
 // observeMessage records a message that a producer sends and, for a consumer, how long the message
 // waited.
-func (e *Engine) observeMessage(s *model.Span, from *service) {
+func (l *learner) observeMessage(s *model.Span, from *service) {
 	switch s.Kind {
 	case kindProducer:
-		e.graph.produced.set(s.SpanID, produced{time: s.Start, producer: from.name, to: kept(destinationOf(s))})
+		l.graph.produced.Set(s.SpanID, produced{time: s.Start, producer: from.name, to: bound.Copy(destinationOf(s))})
 	case kindConsumer:
-		message := e.graph.produced.peek(s.ParentID)
+		message := l.graph.produced.Peek(s.ParentID)
 		for i := 0; i < len(s.Links) && message == nil; i++ {
-			message = e.graph.produced.peek(s.Links[i].SpanID)
+			message = l.graph.produced.Peek(s.Links[i].SpanID)
 		}
 		if message == nil || message.producer == from.name || s.Start < message.time {
 			return
 		}
 		to := cmp.Or(message.to, destinationOf(s), "messages")
-		d := e.graph.dependency(to, from.name, "lag")
+		d := l.graph.dependency(to, from.name, "lag")
 		d.lag = true
-		slot, waited := e.slotOf(s.Start), baseline.Logarithm(uint64(s.Start-message.time))
+		slot, waited := l.time.Of(s.Start), baseline.Logarithm(uint64(s.Start-message.time))
 		d.tail.Take(slot, waited, 1)
 		d.failures.Observe(slot, baseline.Count{N: 1})
 		d.evidence.add(reference{trace: s.TraceID, span: s.SpanID, time: s.Start})
-		e.graph.call(from.name, to)
-		e.graph.call(message.producer, to)
+		l.graph.call(from.name, to)
+		l.graph.call(message.producer, to)
 	}
 }
 
 // destinationOf is the queue or topic of a message.
 func destinationOf(s *model.Span) string {
-	return firstOf(s.Attributes, semconv.MessagingDestinationName, semconv.MessagingDestination, semconv.MessagingKafkaTopic)
-}
-
-// set puts a value under a key that may be there already.
-func (l *lru[K, V]) set(key K, value V) {
-	if held := l.get(key); held != nil {
-		*held = value
-		return
-	}
-	l.put(key, value)
+	return s.Attributes.FirstText(semconv.MessagingDestinationName, semconv.MessagingDestination, semconv.MessagingKafkaTopic)
 }

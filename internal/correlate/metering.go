@@ -7,6 +7,10 @@ import (
 	"iter"
 	"math"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -20,7 +24,7 @@ const meteringCost = 1024
 // metering compares the requests that a service serves with its own calls.
 type metering struct {
 	head   int64
-	recent [recentSlots]meter
+	recent [baseline.Recent]meter
 	old    meter
 }
 
@@ -49,14 +53,14 @@ func (m *meter) by(sum float32) float64 { return float64(sum / max(m.requests, 1
 // observe distributes a point of a metric evenly over the buckets since the previous point.
 func (m *metering) observe(first, last int64, of meter) {
 	m.advance(last)
-	first = max(first, m.head-recentSlots+1)
+	first = max(first, m.head-baseline.Recent+1)
 	if last < first {
 		m.old.add(of)
 		return
 	}
 	of.scale(1 / float32(last-first+1))
 	for slot := first; slot <= last; slot++ {
-		m.recent[slot%recentSlots].add(of)
+		m.recent[slot%baseline.Recent].add(of)
 	}
 }
 
@@ -69,23 +73,23 @@ func (m *metering) advance(slot int64) {
 	if steps <= 0 {
 		return
 	}
-	for i := range min(steps, recentSlots) {
-		place := (m.head + 1 + i) % recentSlots
+	for i := range min(steps, baseline.Recent) {
+		place := (m.head + 1 + i) % baseline.Recent
 		m.old.add(m.recent[place])
 		m.recent[place] = meter{}
 	}
-	m.old.scale(float32(math.Exp2(-float64(steps) / halfLifeSlots)))
+	m.old.scale(float32(math.Exp2(-float64(steps) / baseline.HalfLife)))
 	m.head = slot
 }
 
 // around sums up the buckets before a bucket, and those from it on.
 func (m *metering) around(since int64) (before, after meter) {
 	before = m.old
-	for slot := max(m.head-recentSlots+1, 0); slot <= m.head; slot++ {
+	for slot := max(m.head-baseline.Recent+1, 0); slot <= m.head; slot++ {
 		if slot < since {
-			before.add(m.recent[slot%recentSlots])
+			before.add(m.recent[slot%baseline.Recent])
 		} else {
-			after.add(m.recent[slot%recentSlots])
+			after.add(m.recent[slot%baseline.Recent])
 		}
 	}
 	return before, after
@@ -109,7 +113,7 @@ func (m *metering) passed(since int64) (failed, slow float64) {
 
 // metering returns that of a service, nil if too many have one.
 func (g *graph) metering(s *service) *metering {
-	if s.metering == nil && g.metered < g.services.capacity/4 {
+	if s.metering == nil && g.metered < g.services.Capacity/4 {
 		g.metered++
 		s.metering = &metering{}
 	}
@@ -134,16 +138,16 @@ func (s *sign) passMetered(of *service, now model.Nanos, since int64) {
 // appeared reports whether a new series counts from zero: its instance has reported for some time, or
 // started after its service was known. A status code has no series before its first request.
 func (g *graph) appeared(s *series, p *model.Point) bool {
-	inst := g.instanceOf(s.service, &origin{service: s.service.name, pod: s.pod, node: s.node, instance: s.instance}, p.Time)
+	inst := g.instanceOf(s.service, &origin.Origin{Service: s.service.name, Pod: s.pod, Node: s.node, Instance: s.instance}, p.Time)
 	return inst.first+together < p.Time || s.service.first != 0 && p.Start > s.service.first+together
 }
 
 // span returns the buckets that a point covers: since the previous point, a few minutes at most.
-func (r *red) span(e *Engine, t model.Nanos) (first, last int64) {
-	last = e.slotOf(t)
+func (r *red) span(tl *bucket.Time, t model.Nanos) (first, last int64) {
+	last = tl.Of(t)
 	first = last
 	if r.last != 0 && r.last < t {
-		first = max(e.slotOf(r.last)+1, last-recentSlots+1)
+		first = max(tl.Of(r.last)+1, last-baseline.Recent+1)
 	}
 	r.last = t
 	return min(first, last), last
@@ -208,7 +212,7 @@ func (r *red) counted(value float64, replica string, accumulates bool) iter.Seq2
 			r.counts = map[string]float64{}
 		}
 		if !known {
-			replica = kept(replica)
+			replica = bound.Copy(replica)
 		}
 		r.counts[replica] = value
 		switch {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/correlate/failure"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 )
@@ -18,23 +19,23 @@ import (
 
 // commonNames adds an anomaly of the name server, or of the host that is looked up, where
 // the kernel reports names that are not resolved. Those of the callers then support it.
-func (e *Engine) commonNames(signs []*sign) []*sign {
+func (rd *runDetector) commonNames(signs []*sign) []*sign {
 	var lookups []*sign
 	for _, s := range signs {
-		if s.reports(kernelrule.LookupFailure) && s.strength >= hintStrength {
+		if s.reports(kernelrule.LookupFailure) && s.strength >= baseline.HintStrength {
 			lookups = append(lookups, s)
 		}
 	}
 	callers, names := callersIn(lookups), namesIn(lookups)
-	if len(lookups) == 0 || !slices.ContainsFunc(lookups, func(s *sign) bool { return s.alarms(alarmStrength) }) {
+	if len(lookups) == 0 || !slices.ContainsFunc(lookups, func(s *sign) bool { return s.alarms(baseline.AlarmStrength) }) {
 		return signs
 	}
 	var blamed string
-	switch known, found := e.graph.aliases[folded(names[0])]; {
+	switch known, found := rd.graph.aliases[folded(names[0])]; {
 	case len(names) == 1 && found && !unanswered(lookups):
 		blamed = known
 	case len(names) > 1 && len(callers) > 1, unanswered(lookups) && len(lookups) > 1:
-		blamed = e.nameServer()
+		blamed = rd.topology.nameServer()
 	default:
 		return signs
 	}
@@ -42,7 +43,7 @@ func (e *Engine) commonNames(signs []*sign) []*sign {
 		return signs
 	}
 	excuseWaiting(signs, callers)
-	signs = append(signs, e.lookupSign(blamed, callers, names, lookups))
+	signs = append(signs, rd.lookupSign(blamed, callers, names, lookups))
 	slices.SortStableFunc(signs, compareSigns)
 	return signs
 }
@@ -63,7 +64,7 @@ func excuseWaiting(signs []*sign, callers []string) {
 			s.size *= inherited
 		case s.dependency && s.key.class == classError && failure.ClassOf(s.quote) == failure.Timeout && slices.Contains(callers, s.from):
 			s.supports = true
-			s.strength = min(s.strength, noAlarm)
+			s.strength = min(s.strength, baseline.NoAlarm)
 		}
 	}
 }
@@ -80,19 +81,19 @@ func namesIn(lookups []*sign) []string {
 	return names
 }
 
-func (e *Engine) lookupSign(blamed string, callers, names []string, lookups []*sign) *sign {
+func (rd *runDetector) lookupSign(blamed string, callers, names []string, lookups []*sign) *sign {
 	strongest := slices.MinFunc(lookups, strongest)
-	s := e.newSign(e.serviceNamed(blamed), classKernel, "lookups", "", change{slot: e.slotOf(strongest.onset), ratio: maxStrength})
+	s := newSign(rd.time, rd.topology.serviceNamed(blamed), classKernel, "lookups", "", baseline.ChangePoint{Bucket: rd.time.Of(strongest.onset), Ratio: baseline.MaxStrength})
 	s.onset, s.count, s.size, s.after, s.unit = strongest.onset, 0, 1, 1, "ratio"
 	s.pod, s.node, s.label, s.event, s.novel = "", "", "", strongest.event, true
 	s.peers, s.lookups, s.quote, s.evidence = callers, true, strongest.kernel.fault, strongest.evidence
 	for _, l := range lookups {
 		s.onset, s.count = min(s.onset, l.onset), s.count+l.count
-		l.strength, l.supports, l.novel = hintStrength, true, false
-		e.graph.call(l.key.service, blamed)
+		l.strength, l.supports, l.novel = baseline.HintStrength, true, false
+		rd.graph.call(l.key.service, blamed)
 	}
 	s.onNode = nodeOfLookups(lookups)
-	if len(names) > 1 || blamed == e.nameServer() {
+	if len(names) > 1 || blamed == rd.topology.nameServer() {
 		s.callee = strings.Join(names[:min(3, len(names))], ", ")
 	}
 	s.text = fmt.Sprintf("lookups of %s by %s fail with “%s”", strings.Join(names, ", "), strings.Join(callers, ", "), s.quote)
@@ -103,7 +104,7 @@ func (e *Engine) lookupSign(blamed string, callers, names []string, lookups []*s
 // seenOn notes on which node the newest event of a line was.
 func (l *line) seenOn(node string, slot int64) {
 	switch k := l.kernel; {
-	case l.rate.head == 0 || slot-l.rate.head >= recentSlots:
+	case l.Rate.Head == 0 || slot-l.Rate.Head >= baseline.Recent:
 		k.node = node
 	case k.node != node:
 		k.node = ""
@@ -122,22 +123,22 @@ func nodeOfLookups(lookups []*sign) string {
 // lookupPlace is the node on which names are not resolved while services run elsewhere too, of
 // which none reports that: the resolver of the node is at fault, not the name server. It is nil
 // for none.
-func (e *Engine) lookupPlace(suspects []*suspect) *place {
+func (d *divider) lookupPlace(suspects []*suspect) *place {
 	for _, of := range suspects {
 		at := slices.IndexFunc(of.signs, func(s *sign) bool { return s.lookups && s.onNode != "" })
 		if at < 0 {
 			continue
 		}
 		s := of.signs[at]
-		p := &place{name: s.onNode, sliced: true, names: s.key.service, key: (&place{}).attribute(e.serviceNamed(s.peers[0]))}
+		p := &place{name: s.onNode, sliced: true, names: s.key.service, key: (&place{}).attribute(d.topology.serviceNamed(s.peers[0]))}
 		for _, other := range suspects {
 			if other == of || slices.Contains(s.peers, other.service) {
 				p.hit = append(p.hit, other.service)
 			}
 		}
 		slices.Sort(p.hit)
-		e.populate(p, e.placedSince())
-		if e.runsBeside(p.name) {
+		d.topology.populate(p, d.topology.placedSince())
+		if d.topology.runsBeside(p.name) {
 			return p
 		}
 	}
@@ -145,9 +146,9 @@ func (e *Engine) lookupPlace(suspects []*suspect) *place {
 }
 
 // runsBeside reports whether instances run on other nodes by now.
-func (e *Engine) runsBeside(node string) bool {
-	for _, held := range e.graph.instances.all() {
-		if i := *held; i.node != "" && i.node != node && i.last >= e.placedSince() {
+func (t *topology) runsBeside(node string) bool {
+	for _, held := range t.graph.instances.All() {
+		if i := *held; i.node != "" && i.node != node && i.last >= t.placedSince() {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -55,14 +56,14 @@ func TestResetsAreAnEffectOfACalleeThatFails(t *testing.T) {
 
 // Callers that wait for a name are slow and give up: that is no evidence on the services that they call.
 func TestCallsThatWaitForANameAreNoEvidenceOnTheCallee(t *testing.T) {
-	slow := &sign{key: signKey{service: "orders", peer: "web", class: classEdge}, size: 1, strength: maxStrength}
-	late := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "web", quote: "context deadline exceeded", strength: maxStrength}
-	elsewhere := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "batch", quote: "context deadline exceeded", strength: maxStrength}
-	full := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "web", quote: "no space left on device", strength: maxStrength}
+	slow := &sign{key: signKey{service: "orders", peer: "web", class: classEdge}, size: 1, strength: baseline.MaxStrength}
+	late := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "web", quote: "context deadline exceeded", strength: baseline.MaxStrength}
+	elsewhere := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "batch", quote: "context deadline exceeded", strength: baseline.MaxStrength}
+	full := &sign{key: signKey{service: "orders-db", class: classError}, dependency: true, from: "web", quote: "no space left on device", strength: baseline.MaxStrength}
 	excuseWaiting([]*sign{slow, late, elsewhere, full}, []string{"web"})
 	assert.True(t, slow.supports)
 	assert.True(t, late.supports)
-	assert.False(t, late.alarms(alarmStrength))
-	assert.True(t, elsewhere.alarms(alarmStrength), "of a caller that resolves names")
-	assert.True(t, full.alarms(alarmStrength), "it says why")
+	assert.False(t, late.alarms(baseline.AlarmStrength))
+	assert.True(t, elsewhere.alarms(baseline.AlarmStrength), "of a caller that resolves names")
+	assert.True(t, full.alarms(baseline.AlarmStrength), "it says why")
 }

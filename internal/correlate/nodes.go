@@ -9,6 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/lru"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -30,27 +35,27 @@ const (
 // nodes is what other nodes send.
 type nodes struct {
 	// summaries only save work: what their points show is kept in the graph.
-	summaries *lru[seriesKey, *series]
-	groups    *lru[string, *reported]
+	summaries *lru.Table[seriesKey, *series]
+	groups    *lru.Table[string, *reported]
 }
 
 func newNodes(bytes int) *nodes {
 	return &nodes{
-		summaries: newLRU[seriesKey, *series](bytes / 2 / summaryCost),
-		groups:    newLRU[string, *reported](bytes / 2 / reportedCost),
+		summaries: lru.New[seriesKey, *series](bytes / 2 / summaryCost),
+		groups:    lru.New[string, *reported](bytes / 2 / reportedCost),
 	}
 }
 
 func (n *nodes) memory() int {
-	return n.summaries.size()*summaryCost + n.groups.size()*reportedCost
+	return n.summaries.Size()*summaryCost + n.groups.Size()*reportedCost
 }
 
 // series returns the series of a summary that a point of the time belongs to, which is new if
 // it is not known.
 func (n *nodes) series(key seriesKey, t model.Nanos, made func() *series) *series {
-	held := n.summaries.get(key)
+	held := n.summaries.Get(key)
 	if held == nil {
-		held = n.summaries.put(key, made())
+		held = n.summaries.Put(key, made())
 	}
 	s := *held
 	s.last = max(s.last, t)
@@ -60,16 +65,16 @@ func (n *nodes) series(key seriesKey, t model.Nanos, made func() *series) *serie
 
 // outcomes returns what counts the requests of a series as those that users see. Of several
 // metrics that count the same requests, one does; every is the slots between two points of it.
-func (n *nodes) outcomes(e *Engine, s *series, key outcomeKey, every int64) func(slot int64, nanos uint64, count float32) {
-	o, end := e.outcomesOf(key), s.last
-	if !o.countedBy(s, e.now) {
+func (n *nodes) outcomes(r *requests, s *series, key outcomeKey, every int64) func(slot int64, nanos uint64, count float32) {
+	o, end := r.outcomesOf(key), s.last
+	if !o.countedBy(s, r.time.Now) {
 		return func(int64, uint64, float32) {}
 	}
 	o.every = max(every, o.every-1)
 	s.service.outcomes = s.service.outcomes || s.summary || s.red.Reports
 	return func(slot int64, nanos uint64, count float32) {
 		if o.observeAll(slot, nil, s.red.Failed, model.Nanos(nanos), count, count) {
-			e.noteHit(o, end-min(end, e.slotWidth()), end)
+			r.noteHit(o, end-min(end, r.time.Width()), end)
 		}
 	}
 }
@@ -93,7 +98,7 @@ type reported struct {
 // that engine runs, and record the group's record; either may be "". A group without a cause,
 // or with one that names no service, is no evidence.
 func (e *Engine) ObserveGroup(g *model.SemanticGroup, node, record string) {
-	if g.ID == "" || len(g.RootCause.Factors) == 0 || g.Range.Start < minTime || g.Range.Start > maxTime || g.State == model.GroupMerged {
+	if g.ID == "" || len(g.RootCause.Factors) == 0 || g.Range.Start < bucket.MinTime || g.Range.Start > bucket.MaxTime || g.State == model.GroupMerged {
 		return
 	}
 	factor := &g.RootCause.Factors[0]
@@ -101,7 +106,7 @@ func (e *Engine) ObserveGroup(g *model.SemanticGroup, node, record string) {
 	if name == "" {
 		return
 	}
-	name = short(name)
+	name = bound.Name(name)
 	if listener := e.graph.listener(name); listener != "" {
 		name = listener
 	} else if !own {
@@ -109,22 +114,22 @@ func (e *Engine) ObserveGroup(g *model.SemanticGroup, node, record string) {
 	}
 	if own {
 		node = cmp.Or(nodeIn(factor.Within), node)
-		s := e.graph.service(&origin{service: name, node: node, onNode: nodeIn(factor.Within) != "", declared: true})
-		s.last = max(s.last, min(g.Time, e.now))
+		s := e.graph.service(&origin.Origin{Service: name, Node: node, OnNode: nodeIn(factor.Within) != "", Declared: true})
+		s.last = max(s.last, min(g.Time, e.time.Now))
 	} else {
 		node = ""
 	}
-	held := e.nodes.groups.get(g.ID)
+	held := e.measures.nodes.groups.Get(g.ID)
 	if held == nil {
-		held = e.nodes.groups.put(kept(g.ID), &reported{})
+		held = e.measures.nodes.groups.Put(bound.Copy(g.ID), &reported{})
 	}
 	before := *held
 	*held = &reported{
-		anomaly: signKey{service: kept(name), class: classReported(g.Type), what: reportedWhat},
-		kind:    g.Kind, sort: g.Type, node: kept(node), reason: strings.Clone(clipped(factor.Reason, maxReportedReason)),
-		onset: g.Range.Start, seen: max(g.Time, e.now), sure: max(g.Confidence, g.RootCause.Confidence), into: before.into,
+		anomaly: signKey{service: bound.Copy(name), class: classReported(g.Type), what: reportedWhat},
+		kind:    g.Kind, sort: g.Type, node: bound.Copy(node), reason: strings.Clone(bound.Text(factor.Reason, maxReportedReason)),
+		onset: g.Range.Start, seen: max(g.Time, e.time.Now), sure: max(g.Confidence, g.RootCause.Confidence), into: before.into,
 		evidence: []model.EvidenceRef{{
-			Kind: model.EvidenceEvent, ID: kept(cmp.Or(record, g.ID)), Time: g.Time, Description: strings.Clone(clipped(g.Title, maxReportedReason)),
+			Kind: model.EvidenceEvent, ID: bound.Copy(cmp.Or(record, g.ID)), Time: g.Time, Description: strings.Clone(bound.Text(g.Title, maxReportedReason)),
 		}},
 	}
 	if g.State.Ended() {
@@ -181,19 +186,19 @@ func classReported(sort model.GroupType) class {
 
 // anomalies lists what nodes report by now, one for each service and class: a cause that a
 // thousand nodes report is one.
-func (n *nodes) anomalies(e *Engine) []*sign {
-	window := model.Nanos(recentSlots) * e.slotWidth()
+func (n *nodes) anomalies(tl *bucket.Time) []*sign {
+	window := model.Nanos(baseline.Recent) * tl.Width()
 	byKey := map[signKey]*sign{}
 	sure := map[signKey]float64{}
 	var list []*sign
-	for id, held := range n.groups.all() {
+	for id, held := range n.groups.All() {
 		r := *held
-		if r.over == 0 && r.seen+reportedFor < e.now {
+		if r.over == 0 && r.seen+reportedFor < tl.Now {
 			r.over = r.seen
 		}
-		if r.over != 0 && r.over+window < e.now {
-			if r.over+2*reportedFor < e.now {
-				n.groups.remove(id) // further reports of it are not to be expected
+		if r.over != 0 && r.over+window < tl.Now {
+			if r.over+2*reportedFor < tl.Now {
+				n.groups.Remove(id) // further reports of it are not to be expected
 			}
 			continue
 		}
@@ -203,19 +208,19 @@ func (n *nodes) anomalies(e *Engine) []*sign {
 			byKey[r.anomaly] = s
 			list = append(list, s)
 		}
-		s.report(r, e, sure)
+		s.report(r, tl, sure)
 	}
 	slices.SortFunc(list, compareSigns)
 	return list
 }
 
 // report adds what one node reports.
-func (s *sign) report(r *reported, e *Engine, sure map[signKey]float64) {
+func (s *sign) report(r *reported, tl *bucket.Time, sure map[signKey]float64) {
 	s.count++
 	s.onset = min(s.onset, r.onset)
 	if r.over == 0 {
-		s.last, s.until = e.now, 0
-	} else if s.last != e.now {
+		s.last, s.until = tl.Now, 0
+	} else if s.last != tl.Now {
 		s.last, s.until = max(s.last, r.over), max(s.until, r.over)
 	}
 	s.evidence = append(s.evidence, r.evidence...)
@@ -225,9 +230,9 @@ func (s *sign) report(r *reported, e *Engine, sure map[signKey]float64) {
 	if r.kind == model.GroupIncident {
 		s.supports = false
 	}
-	s.strength = noAlarm
+	s.strength = baseline.NoAlarm
 	if !s.supports {
-		s.strength = maxStrength // the node has judged it already
+		s.strength = baseline.MaxStrength // the node has judged it already
 	}
 	if s.text == "" || r.sure > sure[s.key] {
 		sure[s.key] = r.sure
@@ -238,7 +243,7 @@ func (s *sign) report(r *reported, e *Engine, sure map[signKey]float64) {
 
 // note remembers which of the groups here a reported group is part of.
 func (n *nodes) note(groups []*group) {
-	for _, held := range n.groups.all() {
+	for _, held := range n.groups.All() {
 		for _, g := range groups {
 			if member := g.members[(*held).anomaly]; member != nil && member.reported {
 				(*held).into = cmp.Or(g.into, g.id)
@@ -250,7 +255,7 @@ func (n *nodes) note(groups []*group) {
 // MergedInto returns the group of this engine that a group of another engine is part of, ""
 // for none yet. It is remembered after both ended, for as long as reports may arrive.
 func (e *Engine) MergedInto(id string) string {
-	if held := e.nodes.groups.peek(id); held != nil {
+	if held := e.measures.nodes.groups.Peek(id); held != nil {
 		return (*held).into
 	}
 	return ""

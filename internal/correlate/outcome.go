@@ -6,6 +6,10 @@ package correlate
 import (
 	"math"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/lru"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -70,11 +74,11 @@ func (o outcome) hit() float64 { return float64(o.failed + o.slow) }
 type outcomes struct {
 	key    outcomeKey
 	head   int64 // the newest bucket
-	recent [recentSlots]outcome
+	recent [baseline.Recent]outcome
 	old    outcome // decays by half in an hour
 
 	pace
-	hits firstTimes
+	hits bucket.FirstTimes
 	well int // unaffected requests in a row
 	// since is the bucket from which on incidents affect it, 0 for none; until is the last one, 0 while
 	// any of them is open.
@@ -108,11 +112,11 @@ func (o *outcomes) observe(slot int64, route *pace, failed bool, took model.Nano
 // observeAll counts n equal requests.
 func (o *outcomes) observeAll(slot int64, route *pace, failed bool, took model.Nanos, n, stands float32) (hit bool) {
 	o.advance(slot)
-	if slot <= o.head-recentSlots {
+	if slot <= o.head-baseline.Recent {
 		return false
 	}
 	ms := float64(took) / 1e6
-	at := &o.recent[slot%recentSlots]
+	at := &o.recent[slot%baseline.Recent]
 	at.n += n
 	at.scaled += stands
 	by := &o.pace
@@ -155,20 +159,20 @@ func (o *outcomes) advance(slot int64) {
 	if steps <= 0 {
 		return
 	}
-	for i := range min(steps, recentSlots) {
-		past := o.head + 1 + i - recentSlots
-		place := (o.head + 1 + i) % recentSlots
+	for i := range min(steps, baseline.Recent) {
+		past := o.head + 1 + i - baseline.Recent
+		place := (o.head + 1 + i) % baseline.Recent
 		if !o.affected(past) {
 			o.old.add(o.recent[place])
 		}
 		o.recent[place] = outcome{}
 	}
-	o.old.decay(math.Exp2(-float64(steps) / halfLifeSlots))
+	o.old.decay(math.Exp2(-float64(steps) / baseline.HalfLife))
 	o.head = slot
 	if o.turn(slot/slotsPerMinute, o) || o.slowAfter == 0 {
 		o.learnSlow(o.since == 0)
 	}
-	if o.until != 0 && slot-recentSlots > o.until {
+	if o.until != 0 && slot-baseline.Recent > o.until {
 		o.since, o.until = 0, 0
 	}
 }
@@ -186,16 +190,16 @@ func (o *outcome) decay(by float64) {
 
 // at returns a recent slot.
 func (o *outcomes) at(slot int64) outcome {
-	if slot > o.head || slot <= o.head-recentSlots || slot < 0 {
+	if slot > o.head || slot <= o.head-baseline.Recent || slot < 0 {
 		return outcome{}
 	}
-	return o.recent[slot%recentSlots]
+	return o.recent[slot%baseline.Recent]
 }
 
 // between sums up the recent buckets from first to last.
 func (o *outcomes) between(first, last int64) outcome {
 	var sum outcome
-	for slot := max(first, o.head-recentSlots+1); slot <= min(last, o.head); slot++ {
+	for slot := max(first, o.head-baseline.Recent+1); slot <= min(last, o.head); slot++ {
 		sum.add(o.at(slot))
 	}
 	return sum
@@ -227,7 +231,7 @@ func (o *outcomes) usual(before int64) norms {
 func (o *outcomes) failedBefore(slot int64) float64 {
 	sum := o.old
 	sum.add(o.between(0, slot-1))
-	return share(sum.failed, sum.n)
+	return baseline.Share(sum.failed, sum.n)
 }
 
 // leastFailed is the assumed share of failures where none are known: rare failures may not have
@@ -255,13 +259,13 @@ func (o *outcomes) end(slot int64) {
 }
 
 // isSlow reports whether a request to a service took longer than nearly all of the baseline.
-func isSlow(known *lru[outcomeKey, *outcomes], service string, s *model.Span) bool {
+func isSlow(known *lru.Table[outcomeKey, *outcomes], service string, s *model.Span) bool {
 	if s.Kind != kindServer && s.Kind != kindConsumer {
 		return false
 	}
 	ms := float64(s.End-min(s.Start, s.End)) / 1e6
 	for _, kind := range [...]requestKind{requestEntry, requestServed} {
-		held := known.peek(outcomeKey{kind, service, short(s.Name)})
+		held := known.Peek(outcomeKey{kind, service, bound.Name(s.Name)})
 		if held != nil && (*held).slowAfter > 0 && ms > (*held).slowAfter {
 			return true
 		}

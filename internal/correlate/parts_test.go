@@ -10,29 +10,32 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
+	"github.com/tapio/tapio/internal/correlate/lru"
 	"github.com/tapio/tapio/internal/model"
 )
 
 func TestLinesThatDifferInValuesAreOneTemplate(t *testing.T) {
-	m := newMiner(1 << 20)
-	first := m.of("16:42:09 INFO a.Seat#31 served user 8a533bf9-bd12-4608-a8eb-606890982448 in 17 ms")
-	assert.Same(t, first, m.of("17:00:00 INFO a.Seat#31 served user 2f533bf9-bd12-4608-a8eb-606890982441 in 2 ms"))
-	assert.NotSame(t, first, m.of("17:00:00 INFO a.Seat#37 served user 2f533bf9-bd12-4608-a8eb-606890982441 in 2 ms"), "another place in the code")
-	assert.Equal(t, "a.Seat#31", first.codePlace())
+	m := logtemplate.NewMiner(1 << 20)
+	first := m.Of("16:42:09 INFO a.Seat#31 served user 8a533bf9-bd12-4608-a8eb-606890982448 in 17 ms")
+	assert.Same(t, first, m.Of("17:00:00 INFO a.Seat#31 served user 2f533bf9-bd12-4608-a8eb-606890982441 in 2 ms"))
+	assert.NotSame(t, first, m.Of("17:00:00 INFO a.Seat#37 served user 2f533bf9-bd12-4608-a8eb-606890982441 in 2 ms"), "another place in the code")
+	assert.Equal(t, "a.Seat#31", first.CodePlace())
 }
 
 func TestWordsThatVaryBecomeWild(t *testing.T) {
-	m := newMiner(1 << 20)
-	first := m.of("cannot reach host alpha for user bob today")
-	assert.Same(t, first, m.of("cannot reach host omega for user eve today"))
-	assert.Equal(t, "cannot reach host <*> for user <*> today", first.shown())
+	m := logtemplate.NewMiner(1 << 20)
+	first := m.Of("cannot reach host alpha for user bob today")
+	assert.Same(t, first, m.Of("cannot reach host omega for user eve today"))
+	assert.Equal(t, "cannot reach host <*> for user <*> today", first.Shown())
 }
 
 func TestMessageOfAJSONBodyIsTheLine(t *testing.T) {
 	e := &model.Event{Body: model.StringValue(`{"id":"7","message":"went wrong","time":"x"}`)}
-	assert.Equal(t, "went wrong", lineOf(e))
+	assert.Equal(t, "went wrong", logtemplate.LineOf(e))
 	e.Body = model.MapValue([]model.KeyValue{{Key: "msg", Value: model.StringValue("went well")}})
-	assert.Equal(t, "went well", lineOf(e))
+	assert.Equal(t, "went well", logtemplate.LineOf(e))
 }
 
 func pointOf(m *model.Metric, i int, x float64) model.Point {
@@ -49,8 +52,8 @@ func seriesOf(t *testing.T, m *model.Metric, values ...float64) *series {
 	for i, x := range values {
 		e.ObservePoints([]model.Point{pointOf(m, i, x)})
 	}
-	require.Equal(t, 1, e.series.size())
-	return e.series.first.value
+	require.Equal(t, 1, e.measures.series.Size())
+	return newest(e.measures.series)
 }
 
 func TestResetOfACounterIsNoChange(t *testing.T) {
@@ -74,50 +77,50 @@ func TestOutliersDoNotMoveTheSpread(t *testing.T) {
 }
 
 func TestTrendPredictsALeakAndNoNoise(t *testing.T) {
-	var leak, noise trend
+	var leak, noise baseline.Trend
 	for i := range 40 {
 		at := begin + model.Nanos(i)*60*second
-		leak.add(0.3+0.01*float64(i), at)
-		noise.add(0.5+0.1*float64(i*7919%13), at)
+		leak.Add(0.3+0.01*float64(i), at)
+		noise.Add(0.5+0.1*float64(i*7919%13), at)
 	}
-	earliest, latest, ok := leak.until(1, 0.69)
+	earliest, latest, ok := leak.Until(1, 0.69)
 	require.True(t, ok)
 	assert.InDelta(t, 31*60, earliest, 300)
 	assert.GreaterOrEqual(t, latest, earliest)
-	_, _, ok = noise.until(10, 0.5)
+	_, _, ok = noise.Until(10, 0.5)
 	assert.False(t, ok)
 }
 
 func TestChangeIsDated(t *testing.T) {
-	var runs, hits, time history
+	var runs, hits, time baseline.History
 	for slot := range int64(30) {
-		runs.observe(1000+slot, sample{n: 4})
+		runs.Observe(1000+slot, baseline.Sample{N: 4})
 		x := float32(1)
 		if slot >= 20 {
-			hits.observe(1000+slot, sample{n: 4})
+			hits.Observe(1000+slot, baseline.Sample{N: 4})
 			x = 5
 		}
-		time.observe(1000+slot, sample{n: 4, sum: 4 * x, square: 4 * x * x})
+		time.Observe(1000+slot, baseline.Sample{N: 4, Sum: 4 * x, Square: 4 * x * x})
 	}
-	assert.EqualValues(t, 1020, shareChange(&runs, &hits, true).slot)
-	assert.Zero(t, shareChange(&runs, &hits, false).ratio)
-	assert.EqualValues(t, 1020, riseOf(&time).slot)
+	assert.EqualValues(t, 1020, baseline.ShareChange(&runs, &hits, true).Bucket)
+	assert.Zero(t, baseline.ShareChange(&runs, &hits, false).Ratio)
+	assert.EqualValues(t, 1020, baseline.RiseOf(&time).Bucket)
 }
 
 func TestTableForgetsWhatWasUsedLongestAgo(t *testing.T) {
-	l := newLRU[int, string](3)
+	l := lru.New[int, string](3)
 	for i := range 3 {
-		l.put(i, fmt.Sprint(i))
+		l.Put(i, fmt.Sprint(i))
 	}
-	l.get(0)
-	l.put(3, "3")
-	assert.Nil(t, l.peek(1))
+	l.Get(0)
+	l.Put(3, "3")
+	assert.Nil(t, l.Peek(1))
 	var order []int
-	for key := range l.all() {
+	for key := range l.All() {
 		order = append(order, key)
 	}
 	assert.Equal(t, []int{2, 0, 3}, order)
-	assert.Equal(t, 1, l.evicted)
+	assert.Equal(t, 1, l.Evicted)
 }
 
 func TestTwoFaultsStayTwoGroups(t *testing.T) {
@@ -139,10 +142,10 @@ func TestAnIncidentWithoutRoomIsCounted(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
 	for range maxGroups {
-		e.groups = append(e.groups, &group{into: "another"}) // of no kin to any incident
+		e.book.groups = append(e.book.groups, &group{into: "another"}) // of no kin to any incident
 	}
-	e.admit(&incident{suspects: []*suspect{{service: "late"}}})
-	assert.Len(t, e.groups, maxGroups)
+	e.admission.admit(&incident{suspects: []*suspect{{service: "late"}}})
+	assert.Len(t, e.book.groups, maxGroups)
 	assert.Equal(t, 1, e.Stats().Evictions["incident"])
 }
 
@@ -155,7 +158,7 @@ func TestSeriesKeepTheirPlacesWhileTheyReport(t *testing.T) {
 		metric := &model.Metric{Name: name, Type: model.MetricGauge}
 		e.ObservePoints([]model.Point{{Time: at, Number: model.NumberDouble, Series: &model.Series{Metric: metric, Resource: resourceOf("a")}}})
 	}
-	for i := range e.series.capacity {
+	for i := range e.measures.series.Capacity {
 		report(fmt.Sprint("known.", i), begin)
 	}
 	report("late", begin+seriesSilence-1)
@@ -163,4 +166,12 @@ func TestSeriesKeepTheirPlacesWhileTheyReport(t *testing.T) {
 	assert.Zero(t, e.Stats().Evictions["series"])
 	report("later", begin+seriesSilence)
 	assert.Equal(t, 1, e.Stats().Evictions["series"])
+}
+
+// newest is the value of the entry used last.
+func newest[K comparable, V any](t *lru.Table[K, V]) (last V) {
+	for _, held := range t.All() {
+		last = *held
+	}
+	return last
 }

@@ -6,6 +6,7 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -28,7 +29,7 @@ func (o *operation) learnCallFailed(runs []execution, i int, slot int64, weight 
 	if !callFailed(runs, i) {
 		return
 	}
-	o.callFails.observe(slot, sample{n: weight})
+	o.callFails.Observe(slot, baseline.Sample{N: weight})
 	for _, n := range runs[i].notes {
 		if l := notes[n].line; l != nil {
 			l.passedOn++
@@ -42,26 +43,26 @@ func (s *sign) passOn(o *operation, since int64, more float64) {
 	if more <= 0 || o.past == nil {
 		return
 	}
-	runs, fails := o.runs.total(), o.callFails.total()
-	var after, failed sample
-	for slot := max(since, o.runs.head-recentSlots+1); slot <= o.runs.head; slot++ {
-		after.add(o.runs.at(slot))
-		failed.add(o.callFails.at(slot))
+	runs, fails := o.runs.Total(), o.callFails.Total()
+	var after, failed baseline.Sample
+	for slot := max(since, o.runs.Head-baseline.Recent+1); slot <= o.runs.Head; slot++ {
+		after.Add(o.runs.At(slot))
+		failed.Add(o.callFails.At(slot))
 	}
-	before, earlier := runs.minus(after), fails.minus(failed)
-	s.passed = min(1, max(0, share(failed.n, after.n)-share(earlier.n, before.n))/more)
+	before, earlier := runs.Minus(after), fails.Minus(failed)
+	s.passed = min(1, max(0, baseline.Share(failed.N, after.N)-baseline.Share(earlier.N, before.N))/more)
 	keep := s.keepOut
 	s.keepOut = func() {
 		if keep != nil {
 			keep()
 		}
-		o.callFails.keepShare(since, &o.runs, share(earlier.n, before.n))
+		o.callFails.KeepShare(since, &o.runs, baseline.Share(earlier.N, before.N))
 	}
 }
 
 // passOn sets for which share of the lines with a known run a call had failed.
 func (l *line) passOn(s *sign) {
-	if l.joined >= minAfter {
+	if l.joined >= baseline.LeastAfter {
 		s.passed = float64(min(l.passedOn, l.joined)) / float64(l.joined)
 	}
 }
@@ -97,33 +98,33 @@ const (
 
 // waitsForCallee reports whether not to open an incident yet, because all anomalies are of a service
 // that passes failures on, and their origin will be visible within moments.
-func (e *Engine) waitsForCallee(in *incident) bool {
+func (a *admission) waitsForCallee(in *incident) bool {
 	root := in.suspects[0]
-	if root.reason == nil || root.reason.passed < mostlyPassed || e.asking() {
+	if root.reason == nil || root.reason.passed < mostlyPassed || a.query.asking() {
 		return false
 	}
-	return e.holds(root.service, calleeSlots)
+	return a.book.holds(root.service, calleeSlots)
 }
 
 // holds reports whether an incident still waits, for at most this many buckets since it could have
 // been opened.
-func (e *Engine) holds(service string, slots int64) bool {
-	for name, since := range e.held {
-		if e.now > since+together {
-			delete(e.held, name)
+func (b *incidentBook) holds(service string, slots int64) bool {
+	for name, since := range b.held {
+		if b.time.Now > since+together {
+			delete(b.held, name)
 		}
 	}
-	since, found := e.held[service]
+	since, found := b.held[service]
 	if !found {
-		e.held[service], since = e.now, e.now
+		b.held[service], since = b.time.Now, b.time.Now
 	}
-	return e.now < since+model.Nanos(slots)*e.slotWidth()
+	return b.time.Now < since+model.Nanos(slots)*b.time.Width()
 }
 
 // explainStill makes the cause of a group explain slow services that depend on it even if the cause is
 // no longer visible itself: a deviation of minutes leaves the recent buckets of each service at
 // another time.
-func (e *Engine) explainStill(g *group, in *incident) {
+func (a *admission) explainStill(g *group, in *incident) {
 	cause := g.ranking[0]
 	switch cause.reason.key.class {
 	case classSelf, classEdge, classKernel, classResource:
@@ -135,7 +136,7 @@ func (e *Engine) explainStill(g *group, in *incident) {
 	}
 	for _, s := range in.suspects {
 		known := s.reason != nil && g.members[s.reason.key] != nil // a new anomaly has its own reason
-		if known && s.reason.key.class == classSelf && e.dependsOn(s.service, cause.service) {
+		if known && s.reason.key.class == classSelf && a.topology.dependsOn(s.service, cause.service) {
 			s.score = left(s.score, cause.most)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -131,8 +133,8 @@ func TestTwoWeakChancesOneAfterTheOtherAreNoFault(t *testing.T) {
 func TestAReleaseIsKnownSoonAfterAServiceIs(t *testing.T) {
 	for after, known := range map[model.Nanos]bool{10 * second: false, 40 * second: true} {
 		s := &service{name: "web", spanned: begin}
-		s.heard(&origin{service: "web", version: "1.0"}, begin)
-		s.heard(&origin{service: "web", version: "1.1"}, begin+after)
+		s.heard(&origin.Origin{Service: "web", Version: "1.0"}, begin)
+		s.heard(&origin.Origin{Service: "web", Version: "1.1"}, begin+after)
 		assert.Equal(t, known, s.release.known)
 	}
 }
@@ -140,7 +142,7 @@ func TestAReleaseIsKnownSoonAfterAServiceIs(t *testing.T) {
 func TestWhatWasReleasedStaysInACrowdedGroup(t *testing.T) {
 	g := &group{members: map[signKey]*sign{}, blamed: map[signKey]string{}}
 	released := signOf("web", classSymptom, releaseWhat, begin)
-	released.strength = hintStrength
+	released.strength = baseline.HintStrength
 	require.True(t, g.join(released, "web"))
 	for n := range 2 * maxGroupSigns {
 		s := signOf("web", classError, string(rune('a'+n)), begin)
@@ -164,17 +166,17 @@ func TestTheCauseIsTheSameAfterMinutes(t *testing.T) {
 func TestACauseThatShowsNoMoreExplainsItsCallersStill(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	e.graph.call("orders", "postgres")
 	e.graph.call("orders", "mongo")
 	database, caller := suspectOf("postgres", signOf("postgres", classSelf, "SELECT", begin)), suspectOf("orders", signOf("orders", classSelf, "GET /", begin))
 	database.score, caller.score = 70, 14
-	e.admit(&incident{suspects: []*suspect{database, caller}})
-	require.Len(t, e.groups, 1)
+	e.admission.admit(&incident{suspects: []*suspect{database, caller}})
+	require.Len(t, e.book.groups, 1)
 	caller.score = 80
-	e.admit(&incident{suspects: []*suspect{caller}})
-	require.Len(t, e.groups, 1)
-	assert.Equal(t, "postgres", e.groups[0].cause())
+	e.admission.admit(&incident{suspects: []*suspect{caller}})
+	require.Len(t, e.book.groups, 1)
+	assert.Equal(t, "postgres", e.book.groups[0].cause())
 }
 
 func TestAServiceThatFailsByItselfIsAnIncidentBesideItsSlowCallee(t *testing.T) {

@@ -6,6 +6,9 @@ package correlate
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
 )
 
 const (
@@ -19,21 +22,21 @@ const (
 // after the preceding step. New steps that are no errors, and steps that become more or less frequent,
 // are no anomalies, because inputs vary. A step that occurred at times and then never again is one,
 // see vanished.
-func (e *Engine) pathSign(o *operation, f *feature) *sign {
+func (rd *runDetector) pathSign(o *operation, f *feature) *sign {
 	if f.fails {
 		return nil
 	}
 	when, runs := "", o.chances(f.askers)
 	ch, whole := lapse(runs, &f.hits), runs
 	if f.before != nil && !f.wanders && f.before.askers.within(f.askers) {
-		if after := lapse(&f.before.hits, &f.hits); after.ratio > ch.ratio {
+		if after := lapse(&f.before.hits, &f.hits); after.Ratio > ch.Ratio {
 			ch, when, whole = after, ", once it "+saidOf(o, f.before)+",", &f.before.hits
 		}
 	}
-	if ch.ratio == 0 {
+	if ch.Ratio == 0 {
 		return nil
 	}
-	s := e.newSign(o.service, classPath, f.text, o.key.name, ch)
+	s := newSign(rd.time, o.service, classPath, f.text, o.key.name, ch)
 	s.lapses(ch)
 	if when == "" && runs != &o.runs {
 		when = " for its usual callers"
@@ -42,9 +45,9 @@ func (e *Engine) pathSign(o *operation, f *feature) *sign {
 	s.did = saidOf(o, f) + strings.TrimSuffix(strings.Replace(when, ", once it", " once it", 1), ",")
 	s.evidence = o.evidence.evidence("lacks a usual step")
 	s.locate(f.place)
-	e.ends(s, whole, &f.hits, ch.slot)
-	s.passOn(o, ch.slot, (s.before-s.after)*shareSince(&o.runs, whole, ch.slot))
-	s.supports = o.replaces(f, runs, ch.slot, s.before-s.after)
+	rd.ends(s, whole, &f.hits, ch.Bucket)
+	s.passOn(o, ch.Bucket, (s.before-s.after)*shareSince(&o.runs, whole, ch.Bucket))
+	s.supports = o.replaces(f, runs, ch.Bucket, s.before-s.after)
 	return s
 }
 
@@ -58,7 +61,7 @@ const (
 
 // replaces reports whether the operation has a new call instead of f, in about as many runs as f is
 // missing from: a service was replaced, or a call was moved. That is a change and no fault by itself.
-func (o *operation) replaces(f *feature, runs *history, since int64, missing float64) bool {
+func (o *operation) replaces(f *feature, runs *baseline.History, since int64, missing float64) bool {
 	if f.kind != featureChild {
 		return false
 	}
@@ -66,7 +69,7 @@ func (o *operation) replaces(f *feature, runs *history, since int64, missing flo
 		if other == f || other.kind != featureChild || other.fails {
 			continue
 		}
-		if other.hits.old.n == 0 && other.hits.oldest() >= since-replacedSlots && shareSince(runs, &other.hits, since) >= replacedShare*missing {
+		if other.hits.Old.N == 0 && other.hits.Oldest() >= since-replacedSlots && shareSince(runs, &other.hits, since) >= replacedShare*missing {
 			return true
 		}
 	}
@@ -74,28 +77,28 @@ func (o *operation) replaces(f *feature, runs *history, since int64, missing flo
 }
 
 // shareSince is the share of the runs since a bucket that have the feature.
-func shareSince(whole, part *history, since int64) float64 {
+func shareSince(whole, part *baseline.History, since int64) float64 {
 	var all, shown float32
-	for slot := max(since, whole.head-recentSlots+1); slot <= whole.head; slot++ {
-		all += whole.at(slot).n
-		shown += part.at(slot).n
+	for slot := max(since, whole.Head-baseline.Recent+1); slot <= whole.Head; slot++ {
+		all += whole.At(slot).N
+		shown += part.At(slot).N
 	}
-	return share(shown, all)
+	return baseline.Share(shown, all)
 }
 
 // endSign makes an anomaly of runs that end with a step that was never the last one before: the code
 // returns or fails there. The steps that follow may vary from run to run, so no single one is missing,
 // but some step always followed.
-func (e *Engine) endSign(o *operation, end *feature) *sign {
+func (rd *runDetector) endSign(o *operation, end *feature) *sign {
 	step := end.before
 	if !end.askers.within(step.goesOn) {
 		return nil // runs on behalf of callers for which nothing ever followed
 	}
-	ch := shareChange(&step.hits, &end.hits, true)
-	if ch.ratio == 0 || ch.before.sum > 0 || share(ch.after.sum, ch.after.n) < 1-seldomShare {
+	ch := baseline.ShareChange(&step.hits, &end.hits, true)
+	if ch.Ratio == 0 || ch.Before.Sum > 0 || baseline.Share(ch.After.Sum, ch.After.N) < 1-seldomShare {
 		return nil
 	}
-	s := e.newSign(o.service, classPath, "end after "+end.text, o.key.name, ch)
+	s := newSign(rd.time, o.service, classPath, "end after "+end.text, o.key.name, ch)
 	s.shares(ch)
 	s.size = s.after
 	s.text = fmt.Sprintf("%s of %s takes no further step once it %s in %s of its runs; before it always did",
@@ -106,85 +109,85 @@ func (e *Engine) endSign(o *operation, end *feature) *sign {
 		s.endsAt = step.callee
 	}
 	s.locate(step.place)
-	s.until = e.timeOf(end.hits.newest(func(slot int64) bool { return end.hits.at(slot).n > 0 }) + 1)
-	s.keepOut = func() { end.hits.keepShare(ch.slot, &step.hits, 0) }
-	s.passOn(o, ch.slot, s.after*shareSince(&o.runs, &step.hits, ch.slot))
+	s.until = rd.time.Start(end.hits.Newest(func(slot int64) bool { return end.hits.At(slot).N > 0 }) + 1)
+	s.keepOut = func() { end.hits.KeepShare(ch.Bucket, &step.hits, 0) }
+	s.passOn(o, ch.Bucket, s.after*shareSince(&o.runs, &step.hits, ch.Bucket))
 	return s
 }
 
 // idleSign makes an anomaly of requests that end before any step. Operations called within a service,
 // such as a cache in front of a store, may have nothing to do and are left out.
-func (e *Engine) idleSign(o *operation) *sign {
+func (rd *runDetector) idleSign(o *operation) *sign {
 	if o.key.kind != kindServer {
 		return nil
 	}
 	runs := o.chances(o.activeOf)
 	ch := lapse(runs, &o.active)
-	if ch.ratio == 0 {
+	if ch.Ratio == 0 {
 		return nil
 	}
-	s := e.newSign(o.service, classPath, "any step", o.key.name, ch)
+	s := newSign(rd.time, o.service, classPath, "any step", o.key.name, ch)
 	s.lapses(ch)
 	s.text = fmt.Sprintf("%s of %s ends without calling or logging anything in %s of its runs instead of %s",
 		o.key.name, o.key.service, percent(1-s.after), percent(1-s.before))
 	s.evidence = o.evidence.evidence("ends at once")
-	e.ends(s, runs, &o.active, ch.slot)
-	s.passOn(o, ch.slot, (s.before-s.after)*shareSince(&o.runs, runs, ch.slot))
+	rd.ends(s, runs, &o.active, ch.Bucket)
+	s.passOn(o, ch.Bucket, (s.before-s.after)*shareSince(&o.runs, runs, ch.Bucket))
 	return s
 }
 
 // ends sets until when a step is missing, and keeps that time out of the baselines.
-func (e *Engine) ends(s *sign, whole, part *history, since int64) {
-	s.until = e.timeOf(whole.newest(func(slot int64) bool {
-		return whole.at(slot).n > 0 && share(part.at(slot).n, whole.at(slot).n) < seldomShare
+func (rd *runDetector) ends(s *sign, whole, part *baseline.History, since int64) {
+	s.until = rd.time.Start(whole.Newest(func(slot int64) bool {
+		return whole.At(slot).N > 0 && baseline.Share(part.At(slot).N, whole.At(slot).N) < seldomShare
 	}) + 1)
-	s.keepOut = func() { part.keepShare(since, whole, s.before) }
+	s.keepOut = func() { part.KeepShare(since, whole, s.before) }
 }
 
 // lapses sets figures and size for the missing share of a step.
-func (s *sign) lapses(ch change) {
+func (s *sign) lapses(ch baseline.ChangePoint) {
 	s.shares(ch)
 	s.size = 1 - s.after/max(s.before, s.after)
 }
 
 // lapse finds when the share of a step that was always there fell below half, or a step that was there
 // at times disappeared.
-func lapse(whole, part *history) change {
-	ch := shareChange(whole, part, false)
-	if ch.ratio == 0 {
-		return change{}
+func lapse(whole, part *baseline.History) baseline.ChangePoint {
+	ch := baseline.ShareChange(whole, part, false)
+	if ch.Ratio == 0 {
+		return baseline.ChangePoint{}
 	}
-	before, after := share(ch.before.sum, ch.before.n), share(ch.after.sum, ch.after.n)
+	before, after := baseline.Share(ch.Before.Sum, ch.Before.N), baseline.Share(ch.After.Sum, ch.After.N)
 	switch {
 	case before >= alwaysShare && after < seldomShare:
 		return ch
-	case ch.after.sum == 0:
-		ch.ratio = min(ch.ratio, vanished(whole, part, ch.slot))
+	case ch.After.Sum == 0:
+		ch.Ratio = min(ch.Ratio, vanished(whole, part, ch.Bucket))
 		return ch
 	}
-	return change{}
+	return baseline.ChangePoint{}
 }
 
 // vanished is the strength of a step's disappearance with buckets instead of runs as observations.
 // Steps that depend on inputs come in bursts, so there are more buckets without the step than
 // independent runs would leave by chance.
-func vanished(whole, part *history, since int64) float64 {
+func vanished(whole, part *baseline.History, since int64) float64 {
 	var slots, shown, after float32
-	for slot := whole.head; slot > whole.head-recentSlots; slot-- {
-		if whole.at(slot).n == 0 {
+	for slot := whole.Head; slot > whole.Head-baseline.Recent; slot-- {
+		if whole.At(slot).N == 0 {
 			continue
 		}
 		switch {
 		case slot >= since:
 			after++
-		case part.at(slot).n > 0:
+		case part.At(slot).N > 0:
 			shown++
 			fallthrough
 		default:
 			slots++
 		}
 	}
-	return 2 * (logLikelihood(shown, slots) - logLikelihood(shown, slots+after))
+	return 2 * (baseline.ShareLikelihood(shown, slots) - baseline.ShareLikelihood(shown, slots+after))
 }
 
 // reportsFailure reports whether a step handles a failure, by its name. If it no longer occurs, that
@@ -209,6 +212,6 @@ func said(f *feature) string {
 	case featureError:
 		return "fails"
 	default:
-		return "logs “" + clipped(f.text, 80) + "”"
+		return "logs “" + bound.Text(f.text, 80) + "”"
 	}
 }

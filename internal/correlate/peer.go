@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -19,13 +20,13 @@ const (
 // noteSystem remembers what a peer is that a client span names: which database, which
 // queue, or which host.
 func (g *graph) noteSystem(peer string, s *model.Span) {
-	if peer == "" || g.systems.get(peer) != nil {
+	if peer == "" || g.systems.Get(peer) != nil {
 		return
 	}
 	for _, key := range [...]string{semconv.DBSystemName, semconv.MessagingSystem, semconv.ServerAddress} {
-		value := firstOf(s.Attributes, key, strings.TrimSuffix(key, ".name"))
+		value := s.Attributes.FirstText(key, strings.TrimSuffix(key, ".name"))
 		if value != "" {
-			g.systems.put(strings.Clone(peer), model.KeyValue{Key: key, Value: model.StringValue(kept(value))})
+			g.systems.Put(strings.Clone(peer), model.KeyValue{Key: key, Value: model.StringValue(bound.Copy(value))})
 			return
 		}
 	}
@@ -33,13 +34,13 @@ func (g *graph) noteSystem(peer string, s *model.Span) {
 
 // asPeer makes an entity of a service that sends nothing itself one of a peer, with
 // what it is: its telemetry cannot be looked up, only that of its callers.
-func (e *Engine) asPeer(entity model.Entity) model.Entity {
-	s := e.graph.services.peek(entity.Name)
-	if s != nil && ((*s).last != 0 || (*s).declared) || e.reportsMetrics(entity.Name) {
+func (de *describer) asPeer(entity model.Entity) model.Entity {
+	s := de.graph.services.Peek(entity.Name)
+	if s != nil && ((*s).last != 0 || (*s).declared) || de.measures.reportsMetrics(entity.Name) {
 		return entity
 	}
-	for peer, system := range e.graph.systems.all() {
-		if e.graph.named(peer) == entity.Name {
+	for peer, system := range de.graph.systems.All() {
+		if de.graph.named(peer) == entity.Name {
 			entity.Kind = model.EntityPeer
 			entity.Attributes = append(entity.Attributes, *system)
 			return entity
@@ -49,8 +50,8 @@ func (e *Engine) asPeer(entity model.Entity) model.Entity {
 }
 
 // reportsMetrics reports whether there are metrics of a service.
-func (e *Engine) reportsMetrics(service string) bool {
-	for _, held := range e.series.all() {
+func (ms *measures) reportsMetrics(service string) bool {
+	for _, held := range ms.series.All() {
 		if (*held).service.name == service {
 			return true
 		}
@@ -66,7 +67,7 @@ func cacheSystems() []string {
 // isCache reports whether a service is a cache: by its system, or by its name if that is unknown.
 func isCache(g *graph, service string) bool {
 	kind := service
-	for peer, system := range g.systems.all() {
+	for peer, system := range g.systems.All() {
 		if g.named(peer) == service && system.Key == semconv.DBSystemName {
 			kind = system.Value.Str()
 			break

@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -25,6 +29,12 @@ const (
 	// whether there is one.
 	placeByChance = 0.05
 )
+
+// topology answers questions about the service graph: who calls whom, and what runs where.
+type topology struct {
+	time  *bucket.Time
+	graph *graph
+}
 
 // place is a node or a zone in which services are affected.
 type place struct {
@@ -64,48 +74,48 @@ func (p *place) attribute(s *service) string {
 
 // runsAt records where a service runs. Records of a service with replicas in several places alternate
 // between them; for a service without records of its own the time is unknown.
-func (s *service) runsAt(o *origin) {
-	if o.node != "" && s.node != o.node {
+func (s *service) runsAt(o *origin.Origin) {
+	if o.Node != "" && s.node != o.Node {
 		if s.node != "" {
-			s.otherNode = cmp.Or(s.last, maxTime)
+			s.otherNode = cmp.Or(s.last, bucket.MaxTime)
 		}
-		s.node, s.onNode = kept(o.node), o.onNode
+		s.node, s.onNode = bound.Copy(o.Node), o.OnNode
 	}
-	if o.zone != "" && s.zone != o.zone {
+	if o.Zone != "" && s.zone != o.Zone {
 		if s.zone != "" {
-			s.otherZone = cmp.Or(s.last, maxTime)
+			s.otherZone = cmp.Or(s.last, bucket.MaxTime)
 		}
-		s.zone = kept(o.zone)
+		s.zone = bound.Copy(o.Zone)
 	}
 }
 
 // placeOf returns where the anomalies of a candidate are: the place of its slices if they agree, which
 // may be one of several places of the service, else the place of the service.
-func (e *Engine) placeOf(p *place, s *suspect, since model.Nanos) string {
+func (t *topology) placeOf(p *place, s *suspect, since model.Nanos) string {
 	if name := s.where(p.zone); name != "" {
 		return name
 	}
-	return p.of(e.serviceNamed(s.service), since)
+	return p.of(t.serviceNamed(s.service), since)
 }
 
 // commonPlace returns the place that the affected services have in common, a node before a zone, nil
 // for none.
-func (e *Engine) commonPlace(hit []*suspect) *place {
+func (d *divider) commonPlace(hit []*suspect) *place {
 	if len(hit) < minHit || !allAlike(hit) {
 		return nil
 	}
-	since := e.placedSince()
+	since := d.topology.placedSince()
 	for _, zone := range [...]bool{false, true} {
 		p := &place{zone: zone}
-		p.key, p.name = p.attribute(e.serviceNamed(hit[0].service)), e.placeOf(p, hit[0], since)
-		if p.name == "" || slices.ContainsFunc(hit, func(s *suspect) bool { return e.placeOf(p, s, since) != p.name }) {
+		p.key, p.name = p.attribute(d.topology.serviceNamed(hit[0].service)), d.topology.placeOf(p, hit[0], since)
+		if p.name == "" || slices.ContainsFunc(hit, func(s *suspect) bool { return d.topology.placeOf(p, s, since) != p.name }) {
 			continue
 		}
 		for _, s := range hit {
 			p.hit = append(p.hit, s.service)
 		}
 		slices.Sort(p.hit)
-		e.populate(p, since)
+		d.topology.populate(p, since)
 		if p.chance() <= placeByChance {
 			return p
 		}
@@ -115,15 +125,15 @@ func (e *Engine) commonPlace(hit []*suspect) *place {
 
 // placedSince is the time since which a service must have run in one place only: the time of the
 // records that are compared with the baseline.
-func (e *Engine) placedSince() model.Nanos {
-	window := model.Nanos(recentSlots) * e.slotWidth()
-	return e.now - min(e.now, window)
+func (t *topology) placedSince() model.Nanos {
+	window := model.Nanos(baseline.Recent) * t.time.Width()
+	return t.time.Now - min(t.time.Now, window)
 }
 
 // populate counts the live services inside and outside of a place.
-func (e *Engine) populate(p *place, since model.Nanos) {
+func (t *topology) populate(p *place, since model.Nanos) {
 	p.inside, p.outside = 0, 0
-	for _, s := range e.graph.services.all() {
+	for _, s := range t.graph.services.All() {
 		gone := (*s).last != 0 && (*s).last < since
 		switch where := p.of(*s, since); {
 		case p.hits((*s).name):
@@ -192,9 +202,9 @@ func unexplained(suspects []*suspect) (hit, explained []*suspect) {
 
 // doubtPlaces withdraws the place of groups if new evidence contradicts it: services elsewhere are
 // affected as well, or a callee explains an affected one.
-func (e *Engine) doubtPlaces(hit, explained []*suspect) {
-	since := e.placedSince()
-	for _, g := range e.groups {
+func (d *divider) doubtPlaces(hit, explained []*suspect) {
+	since := d.topology.placedSince()
+	for _, g := range d.book.groups {
 		p := g.place
 		if p == nil {
 			continue
@@ -204,7 +214,7 @@ func (e *Engine) doubtPlaces(hit, explained []*suspect) {
 			continue
 		}
 		elsewhere := func(s *suspect) bool {
-			return near(s.onset, g.opened) && e.placeOf(p, s, since) != p.name
+			return near(s.onset, g.opened) && d.topology.placeOf(p, s, since) != p.name
 		}
 		if p.sliced {
 			continue // a callee already explained a part of it before

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -178,8 +180,8 @@ func TestReplicasAreInNoPlace(t *testing.T) {
 
 // What takes from its neighbours what they need is the cause, not the node.
 func TestAHogIsBlamedBeforeItsNode(t *testing.T) {
-	slow := &sign{key: signKey{class: classSelf}, strength: maxStrength}
-	hog := &sign{key: signKey{class: classResource}, strength: maxStrength}
+	slow := &sign{key: signKey{class: classSelf}, strength: baseline.MaxStrength}
+	hog := &sign{key: signKey{class: classResource}, strength: baseline.MaxStrength}
 	assert.True(t, allAlike([]*suspect{{signs: []*sign{slow}}, {signs: []*sign{slow}}}))
 	assert.True(t, allAlike([]*suspect{{signs: []*sign{hog}}, {signs: []*sign{hog}}}))
 	assert.False(t, allAlike([]*suspect{{signs: []*sign{slow}}, {signs: []*sign{hog}}}))
@@ -198,7 +200,7 @@ func TestTheNodeOfAPodIsNotItsHostName(t *testing.T) {
 	node := model.KeyValue{Key: "k8s.node.name", Value: model.StringValue("n1")}
 	host := model.KeyValue{Key: "host.name", Value: model.StringValue("payment-7f9c")}
 	for _, list := range []model.Attributes{{node, host}, {host, node}} {
-		assert.Equal(t, "n1", originOf(&model.Resource{Attributes: list}).node)
+		assert.Equal(t, "n1", origin.Of(&model.Resource{Attributes: list}).Node)
 	}
 }
 

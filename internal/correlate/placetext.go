@@ -77,14 +77,14 @@ func (p *place) blame(factors []model.CausalFactor) []model.CausalFactor {
 }
 
 // links lead from the place to the affected services.
-func (p *place) links(e *Engine, g *group) []model.CausalLink {
+func (p *place) links(fs *facts, g *group) []model.CausalLink {
 	var links []model.CausalLink
 	for i := range g.ranking {
 		r := &g.ranking[i]
 		if own := g.ofService(r.service); p.hits(r.service) && len(own) > 0 && len(links) < maxFactors {
 			links = append(links, model.CausalLink{
 				Cause: p.entity(), Effect: serviceEntity(r.service), Onset: r.onset, Evidence: own[0].evidence,
-				Mechanism:  fmt.Sprintf("%s runs %s: %s", r.service, p.within(), e.say(g.reasonOf(r))),
+				Mechanism:  fmt.Sprintf("%s runs %s: %s", r.service, p.within(), fs.say(g.reasonOf(r))),
 				Confidence: certainty(r.reason.strength),
 			})
 		}

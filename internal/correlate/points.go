@@ -6,6 +6,11 @@ package correlate
 import (
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/hash"
+	"github.com/tapio/tapio/internal/correlate/lru"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -22,13 +27,30 @@ const (
 	unnamedHost = "host"
 )
 
+// measures holds the series of metrics.
+type measures struct {
+	time     *bucket.Time
+	graph    *graph
+	requests *requests
+	kernel   *kernelEvents
+	logbook  *logbook
+	nodes    *nodes
+	series   *lru.Table[seriesKey, *series]
+	// pointOrigins are keyed by the hashes of a packed resource and metric; point is a scratch value.
+	pointOrigins *lru.Table[uint64, pointOrigin]
+	point        model.Point
+	// seriesRefused counts points of new series for which no memory was left.
+	seriesRefused  int
+	frequentPoints uint64 // points of series that were judged less than pointGrain before
+}
+
 // seriesKey identifies a series: a hash of the metric's name, the service, the pod,
 // the host, the instance and the attributes.
 type seriesKey uint64
 
 // pointOrigin holds what all points of one metric and resource share.
 type pointOrigin struct {
-	origin
+	origin.Origin
 	replica string    // the instance, also for counters
 	key     seriesKey // for a series without attributes
 	ignored bool
@@ -36,36 +58,36 @@ type pointOrigin struct {
 
 // newPointOrigin distinguishes replicas. A counter's key leaves out service.instance.id, because SDKs
 // generate a new one at each start and a counter that is reset is how a restart is recognized.
-func newPointOrigin(metric *model.Metric, o origin) pointOrigin {
+func newPointOrigin(metric *model.Metric, o origin.Origin) pointOrigin {
 	name := metric.Name
-	if o.service == "" && strings.HasPrefix(name, "system.") {
-		o.service = unnamedHost
+	if o.Service == "" && strings.HasPrefix(name, "system.") {
+		o.Service = unnamedHost
 	}
-	replica := o.instance
+	replica := o.Instance
 	if metric.Type == model.MetricSum && metric.Monotonic {
-		o.instance = ""
+		o.Instance = ""
 	}
-	h := uint64(hashSeed)
-	for _, part := range [...]string{short(name), o.service, o.pod, o.node, o.instance} {
-		h = hashText(h, part)
+	h := uint64(hash.Seed)
+	for _, part := range [...]string{bound.Name(name), o.Service, o.Pod, o.Node, o.Instance} {
+		h = hash.Text(h, part)
 	}
-	return pointOrigin{origin: o, replica: replica, key: seriesKey(h), ignored: o.service == "" || strings.HasPrefix(name, "otelcol_") || strings.HasPrefix(name, "scrape_")}
+	return pointOrigin{Origin: o, replica: replica, key: seriesKey(h), ignored: o.Service == "" || strings.HasPrefix(name, "otelcol_") || strings.HasPrefix(name, "scrape_")}
 }
 
 func (o *pointOrigin) seriesKey(attributes uint64) seriesKey {
-	return seriesKey((uint64(o.key) ^ attributes) * hashPrime)
+	return seriesKey((uint64(o.key) ^ attributes) * hash.Prime)
 }
 
 // of is the origin of a series. Kernel metrics of a program count for the program if nothing else
 // names the service.
-func (o *pointOrigin) of(s *model.Series) *origin {
+func (o *pointOrigin) of(s *model.Series) *origin.Origin {
 	for i := range s.Attributes {
-		if kv := &s.Attributes[i]; kv.Key == programKey {
-			from := o.origin.of(kv.Value.Str())
+		if kv := &s.Attributes[i]; kv.Key == origin.ProgramKey {
+			from := o.Of(kv.Value.Str())
 			return &from
 		}
 	}
-	return &o.origin
+	return &o.Origin
 }
 
 // ObservePoints takes metric points in any order of time.
@@ -75,26 +97,26 @@ func (e *Engine) ObservePoints(points []model.Point) {
 		if p.Series == nil || p.Series.Metric == nil {
 			continue
 		}
-		from := newPointOrigin(p.Series.Metric, *e.places.of(p.Series.Resource))
-		if from.ignored || !e.sees(p.Time) {
+		from := newPointOrigin(p.Series.Metric, *e.places.Of(p.Series.Resource))
+		if from.ignored || !e.time.Sees(p.Time) {
 			continue
 		}
-		h := uint64(hashSeed)
+		h := uint64(hash.Seed)
 		for _, kv := range p.Series.Attributes {
-			h = hashText(h, kv.Key)
-			h = (hashText(h, kv.Value.Str()) ^ uint64(kv.Value.Int())) * hashPrime
+			h = hash.Text(h, kv.Key)
+			h = (hash.Text(h, kv.Value.Str()) ^ uint64(kv.Value.Int())) * hash.Prime
 		}
-		made := func() *series { return e.newSeries(p.Series, from.of(p.Series)) }
-		if from.summary {
-			e.observeRed(e.nodes.series(from.seriesKey(h), p.Time, made), p)
+		made := func() *series { return e.measures.newSeries(p.Series, from.of(p.Series)) }
+		if from.Summary {
+			e.measures.observeRed(e.measures.nodes.series(from.seriesKey(h), p.Time, made), p)
 			continue
 		}
-		if s := e.seriesFor(from.seriesKey(h), p.Time, made); s != nil {
-			s.version, s.replica = from.version, from.replica
-			e.take(s, p)
+		if s := e.measures.seriesFor(from.seriesKey(h), p.Time, made); s != nil {
+			s.version, s.replica = from.Version, from.replica
+			e.measures.take(s, p)
 		}
 	}
-	e.places.forget()
+	e.places.Forget()
 }
 
 // ObservePointBatch is ObservePoints for packed points; it decodes only what the engine needs. An
@@ -107,40 +129,40 @@ func (e *Engine) ObservePointBatch(b *model.PointBatch) {
 		p := &b.Points[i]
 		if int(p.Origin) != at {
 			at = int(p.Origin)
-			from = e.pointOrigin(b, &b.Origins[at])
+			from = e.measures.pointOrigin(b, &b.Origins[at])
 		}
-		if from.ignored || !e.sees(p.Time) {
+		if from.ignored || !e.time.Sees(p.Time) {
 			continue
 		}
 		made := func() *series {
 			of := unpackSeries(b, p)
-			return e.newSeries(of, from.of(of))
+			return e.measures.newSeries(of, from.of(of))
 		}
 		var s *series
-		if from.summary {
-			s = e.nodes.series(from.seriesKey(p.Attributes.Hash), p.Time, made)
-		} else if s = e.seriesFor(from.seriesKey(p.Attributes.Hash), p.Time, made); s == nil {
+		if from.Summary {
+			s = e.measures.nodes.series(from.seriesKey(p.Attributes.Hash), p.Time, made)
+		} else if s = e.measures.seriesFor(from.seriesKey(p.Attributes.Hash), p.Time, made); s == nil {
 			continue
 		}
-		e.point.Start, e.point.Time, e.point.Bits, e.point.Number, e.point.Flags = p.Start, p.Time, p.Bits, p.Number, p.Flags
-		e.readExtra(b.Extra(p))
-		if from.summary {
-			e.observeRed(s, &e.point)
+		e.measures.point.Start, e.measures.point.Time, e.measures.point.Bits, e.measures.point.Number, e.measures.point.Flags = p.Start, p.Time, p.Bits, p.Number, p.Flags
+		e.measures.readExtra(b.Extra(p))
+		if from.Summary {
+			e.measures.observeRed(s, &e.measures.point)
 			continue
 		}
-		s.version, s.replica = from.version, from.replica
-		e.take(s, &e.point)
+		s.version, s.replica = from.Version, from.replica
+		e.measures.take(s, &e.measures.point)
 	}
 }
 
 // pointOrigin reads the names of a resource and a metric, or returns them from the cache.
-func (e *Engine) pointOrigin(b *model.PointBatch, o *model.PackedOrigin) *pointOrigin {
-	key := (o.Resource.Hash ^ o.Metric.Hash*hashPrime) * hashPrime
-	if known := e.pointOrigins.get(key); known != nil {
+func (ms *measures) pointOrigin(b *model.PointBatch, o *model.PackedOrigin) *pointOrigin {
+	key := (o.Resource.Hash ^ o.Metric.Hash*hash.Prime) * hash.Prime
+	if known := ms.pointOrigins.Get(key); known != nil {
 		return known
 	}
 	resource, metric := model.Unpack(string(b.Key(o.Resource))), model.Unpack(string(b.Key(o.Metric)))
-	return e.pointOrigins.put(key, newPointOrigin(metric.Metric(), originOf(resource.Resource())))
+	return ms.pointOrigins.Put(key, newPointOrigin(metric.Metric(), origin.Of(resource.Resource())))
 }
 
 func unpackSeries(b *model.PointBatch, p *model.PackedPoint) *model.Series {
@@ -150,78 +172,78 @@ func unpackSeries(b *model.PointBatch, p *model.PackedPoint) *model.Series {
 }
 
 // readExtra decodes the distribution of a point into the scratch point.
-func (e *Engine) readExtra(packed []byte) {
+func (ms *measures) readExtra(packed []byte) {
 	if len(packed) == 0 {
-		e.point.Histogram, e.point.Exponential, e.point.Summary = nil, nil, nil
+		ms.point.Histogram, ms.point.Exponential, ms.point.Summary = nil, nil, nil
 		return
 	}
 	extra := model.Unpack(string(packed))
-	extra.ReadExtra(&e.point)
+	extra.ReadExtra(&ms.point)
 }
 
 // seriesFor returns the series for a point of this time, and makes it if necessary. It returns nil if
 // no memory is left, which is counted.
-func (e *Engine) seriesFor(key seriesKey, t model.Nanos, made func() *series) *series {
-	found := e.series.get(key)
+func (ms *measures) seriesFor(key seriesKey, t model.Nanos, made func() *series) *series {
+	found := ms.series.Get(key)
 	switch {
 	case found == nil:
-		if oldest := e.series.oldest(); oldest != nil && (*oldest).last+seriesSilence > t {
-			e.seriesRefused++
+		if oldest := ms.series.Oldest(); oldest != nil && (*oldest).last+seriesSilence > t {
+			ms.seriesRefused++
 			return nil
 		}
-		return *e.series.put(key, made())
+		return *ms.series.Put(key, made())
 	case t <= (*found).last:
-		e.late++
+		ms.time.Late++
 		return nil
 	case t < (*found).last+pointGrain:
-		e.frequentPoints++
+		ms.frequentPoints++
 		return nil
 	}
 	return *found
 }
 
 // take reads a point and judges its value.
-func (e *Engine) take(s *series, p *model.Point) {
+func (ms *measures) take(s *series, p *model.Point) {
 	if s.counts != nil {
-		e.countKernel(s, p)
+		ms.kernel.countKernel(s, p)
 	}
 	s.rhythm.report(p.Time, s.last)
 	resets, last, total := s.resets, s.last, s.total
 	x, ok := s.value(p)
 	s.noteWait(p, total, last)
 	if s.resets > resets && begins(p, last) && !s.observed && (s.service.declared || s.pod != "") {
-		e.restarted(s, p.Time)
+		ms.logbook.restarted(s, p.Time)
 	}
 	if ok {
 		s.add(x, p.Time)
 	}
-	e.observeRed(s, p)
+	ms.observeRed(s, p)
 }
 
-func (e *Engine) newSeries(of *model.Series, from *origin) *series {
+func (ms *measures) newSeries(of *model.Series, from *origin.Origin) *series {
 	m := of.Metric
-	program, _ := of.Attributes.Get(programKey)
-	o := from.of(program.Str())
-	if o.unnamed {
-		o.cgroup = "" // the host reports it about one of its cgroups
+	program, _ := of.Attributes.Get(origin.ProgramKey)
+	o := from.Of(program.Str())
+	if o.Unnamed {
+		o.Cgroup = "" // the host reports it about one of its cgroups
 	}
 	c, floor := kindOf(m, true)
 	s := &series{
-		name: kept(m.Name), id: seriesID(of, &o), service: e.graph.service(&o), pod: kept(o.pod),
-		node: kept(o.node), instance: kept(o.instance), observed: o.observed, timed: isDuration(m.Name),
-		class: c, unit: kept(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
-		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic), summary: from.summary,
+		name: bound.Copy(m.Name), id: seriesID(of, &o), service: ms.graph.service(&o), pod: bound.Copy(o.Pod),
+		node: bound.Copy(o.Node), instance: bound.Copy(o.Instance), observed: o.Observed, timed: isDuration(m.Name),
+		class: c, unit: bound.Copy(m.Unit), floor: floor, irregular: !regular(m), supply: supplyOf(m, of.Attributes),
+		accumulates: m.Temporality == model.TemporalityCumulative && (m.Type != model.MetricSum || m.Monotonic), summary: from.Summary,
 	}
 	s.bursts = s.service.burstsOf(s)
-	s.folded = o.observed && program.Str() == otherPrograms
+	s.folded = o.Observed && program.Str() == otherPrograms
 	if s.red = redOf(m, of.Attributes); s.red != nil {
-		s.red.locate(of.Attributes, o.node)
+		s.red.locate(of.Attributes, o.Node)
 	}
-	if client, server := firstOf(of.Attributes, "client"), firstOf(of.Attributes, "server"); strings.Contains(m.Name, "service_graph") && client != "" && server != "" {
-		e.graph.call(kept(client), e.graph.named(server))
+	if client, server := of.Attributes.FirstText("client"), of.Attributes.FirstText("server"); strings.Contains(m.Name, "service_graph") && client != "" && server != "" {
+		ms.graph.call(bound.Copy(client), ms.graph.named(server))
 	}
 	if s.accumulates {
-		s.counts = e.counterOf(m.Name, of.Attributes, s.service)
+		s.counts = ms.kernel.counterOf(m.Name, of.Attributes, s.service)
 	}
 	return s
 }

@@ -11,7 +11,7 @@ func ofPool(reason string) bool { return failure.ClassOf(reason) == failure.Pool
 // blamePools attributes slow calls to the caller whose connection pool is exhausted: what
 // waits for a connection looks as if it waited for the callee. The callee stays at fault
 // if it was slow before the pool was exhausted, or if other callers wait for it too.
-func (e *Engine) blamePools(signs []*sign, blame map[*sign]string) {
+func (r *ranker) blamePools(signs []*sign, blame map[*sign]string) {
 	for _, pool := range signs {
 		callee, found := pool.exhausts()
 		if !found {
@@ -24,7 +24,7 @@ func (e *Engine) blamePools(signs []*sign, blame map[*sign]string) {
 			case !s.dependency || s.key.class != classSelf || s.key.service != callee:
 			case s.key.peer != pool.key.service:
 				others = true
-			case s.onset+e.dated() >= pool.onset:
+			case s.onset+r.time.Dated() >= pool.onset:
 				waits = append(waits, s)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -35,10 +36,10 @@ func (s *series) exhaustedPool(now model.Nanos) bool {
 }
 
 // poolSigns adds an anomaly for each caller that waits for a callee while its own pool is exhausted.
-func (e *Engine) poolSigns(signs []*sign) []*sign {
+func (d *seriesDetector) poolSigns(signs []*sign) []*sign {
 	pools := map[string]*series{}
-	for _, held := range e.series.all() {
-		if s := *held; s.exhaustedPool(e.now) && (pools[s.service.name] == nil || s.newest > pools[s.service.name].newest) {
+	for _, held := range d.series.All() {
+		if s := *held; s.exhaustedPool(d.time.Now) && (pools[s.service.name] == nil || s.newest > pools[s.service.name].newest) {
 			pools[s.service.name] = s
 		}
 	}
@@ -48,12 +49,12 @@ func (e *Engine) poolSigns(signs []*sign) []*sign {
 	byPeer := map[string]*sign{}
 	for _, w := range signs {
 		pool := pools[w.key.peer]
-		if pool == nil || !w.dependency || w.key.class != classSelf || !e.othersWell(w.key.service, w.key.peer, e.slotOf(w.onset)) {
+		if pool == nil || !w.dependency || w.key.class != classSelf || !d.othersWell(w.key.service, w.key.peer, d.time.Of(w.onset)) {
 			continue
 		}
 		s := byPeer[w.key.peer]
 		if s == nil {
-			s = pool.sign(classResource, alarmStrength)
+			s = pool.sign(classResource, baseline.AlarmStrength)
 			s.key.peer, s.pool, s.onset, s.until = poolWhat, true, w.onset, 0
 			s.from, s.supports = w.key.service, false
 			s.text = fmt.Sprintf("%.0f requests of %s wait for a connection of its pool instead of %.0f (%s)", s.after, w.key.peer, s.before, pool.name)
@@ -73,9 +74,9 @@ const (
 
 // othersWell reports whether a callee has answered other callers as before since a bucket. A slow
 // callee would exhaust the pools of all its callers.
-func (e *Engine) othersWell(callee, caller string, since int64) bool {
+func (d *seriesDetector) othersWell(callee, caller string, since int64) bool {
 	var n, slow float64
-	for key, held := range e.graph.dependencies.all() {
+	for key, held := range d.graph.dependencies.All() {
 		if key.callee == callee && key.caller != caller {
 			c := (*held).tail.Since(since)
 			n, slow = n+float64(c.N), slow+float64(c.Hits)

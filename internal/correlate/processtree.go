@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -21,11 +22,11 @@ func treeOf(ev *model.Event) []string {
 	if !found {
 		return nil
 	}
-	tree := []string{kept(own.Text())}
+	tree := []string{bound.Copy(own.Text())}
 	ancestors, _ := ev.Attributes.Get(semconv.ProcessAncestorKeys)
 	for _, item := range ancestors.Items() {
 		if key := item.Value.Text(); len(tree) < maxTree && !strings.HasPrefix(key, "1:") {
-			tree = append(tree, kept(key))
+			tree = append(tree, bound.Copy(key))
 		}
 	}
 	return tree
@@ -33,12 +34,12 @@ func treeOf(ev *model.Event) []string {
 
 // sameTree correlates kernel events of processes one of which started the other, or that have the same
 // parent.
-func sameTree(e *Engine, g *group, signs []*sign) []*model.Correlation {
+func sameTree(de *describer, g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for i, a := range signs {
 		for _, b := range signs[i+1:] {
 			if how := kinship(a, b); how != "" && len(list) < maxPerRule {
-				list = append(list, e.joined(g, model.CorrelationSpatial, "process_tree", []*sign{a, b}, 1,
+				list = append(list, de.joined(g, model.CorrelationSpatial, "process_tree", []*sign{a, b}, 1,
 					fmt.Sprintf("the processes of “%s” and “%s” %s", a.brieftext(), b.brieftext(), how)))
 			}
 		}
@@ -71,4 +72,4 @@ func descends(tree []string, from string) bool {
 	return false
 }
 
-func (s *sign) brieftext() string { return clipped(s.text, 90) }
+func (s *sign) brieftext() string { return bound.Text(s.text, 90) }

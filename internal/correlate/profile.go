@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/hotspot"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
@@ -21,23 +23,23 @@ import (
 func (e *Engine) ObserveProfiles(profiles []model.Profile) {
 	for i := range profiles {
 		p := &profiles[i]
-		if p.Time < minTime || p.Time > maxTime {
-			e.late++
+		if p.Time < bucket.MinTime || p.Time > bucket.MaxTime {
+			e.time.Late++
 			continue
 		}
-		if o := e.places.of(p.Resource); o.service != "" {
-			e.hotspots.Observe(o.service, p)
+		if o := e.places.Of(p.Resource); o.Service != "" {
+			e.hotspots.Observe(o.Service, p)
 		}
 	}
-	e.places.forget()
+	e.places.Forget()
 }
 
 // profiled looks for the function that explains the cause of a group, until one is found.
-func (e *Engine) profiled(g *group) {
+func (de *describer) profiled(g *group) {
 	if g.doing != nil && g.doing.service == g.cause() || g.place != nil || len(g.ranking) == 0 {
 		return
 	}
-	found := e.doing(g)
+	found := de.doing(g)
 	g.changed = g.changed || found != nil || g.doing != nil
 	g.doing = found
 }
@@ -50,15 +52,15 @@ type doing struct {
 }
 
 // doing returns the function of the cause whose share grew with it, nil for none.
-func (e *Engine) doing(g *group) *doing {
-	until := e.now
+func (de *describer) doing(g *group) *doing {
+	until := de.time.Now
 	if g.over != 0 {
 		until = g.over
 	}
 	service := g.cause()
 	for _, s := range g.ofService(service) {
 		for _, measure := range measuresOf(s) {
-			if growth, found := e.hotspots.Grown(service, measure, s.onset, until); found {
+			if growth, found := de.hotspots.Grown(service, measure, s.onset, until); found {
 				return &doing{service: service, onset: s.onset, Growth: growth}
 			}
 		}
@@ -103,7 +105,7 @@ func (d *doing) place() string {
 	if d.Line > 0 {
 		line = strconv.FormatInt(d.Line, 10)
 	}
-	return shownPlace(d.Function.Name, d.Function.File, line)
+	return logtemplate.ShownPlace(d.Function.Name, d.Function.File, line)
 }
 
 // fact is the function as a fact for the report.
@@ -132,7 +134,7 @@ func (d *doing) addTo(rc *model.RootCause) {
 	rc.Evidence = append(rc.Evidence, ref)
 	factor := &rc.Factors[0]
 	factor.Evidence = sortedEvidence(append(factor.Evidence, ref))
-	code := codeEntity(d.service, d.place())
+	code := logtemplate.CodeEntity(d.service, d.place())
 	factor.Within = slices.DeleteFunc(factor.Within, func(of model.Entity) bool { return of.Kind == code.Kind && of.Name == code.Name })
 	factor.Within = append([]model.Entity{code}, factor.Within...)
 }

@@ -7,8 +7,18 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/redmetric"
 )
+
+// ranker makes candidates for the root cause of the anomalies.
+type ranker struct {
+	time      *bucket.Time
+	graph     *graph
+	topology  *topology
+	threshold *threshold
+	book      *incidentBook
+}
 
 func (g *group) rank(in *incident) {
 	for _, s := range in.suspects {

@@ -7,6 +7,8 @@ import (
 	"net"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -36,7 +38,7 @@ func endpointOf(attributes model.Attributes, prefix, node string) string {
 		}
 		endpoint = node + "/" + endpoint
 	}
-	return short(endpoint)
+	return bound.Name(endpoint)
 }
 
 // loopback reports whether the remote end of a connection is the host itself.
@@ -72,23 +74,23 @@ func (g *graph) listens(endpoint string, s *service) {
 	if endpoint == "" {
 		return
 	}
-	if known := g.endpoints.get(endpoint); known != nil {
+	if known := g.endpoints.Get(endpoint); known != nil {
 		*known = s.name
 		return
 	}
-	g.endpoints.put(strings.Clone(endpoint), s.name)
+	g.endpoints.Put(strings.Clone(endpoint), s.name)
 }
 
 // listensUnlessKnown records where a service without spans is reached.
 func (g *graph) listensUnlessKnown(endpoint, name string) {
-	if endpoint != "" && g.endpoints.get(endpoint) == nil {
-		g.endpoints.put(strings.Clone(endpoint), name)
+	if endpoint != "" && g.endpoints.Get(endpoint) == nil {
+		g.endpoints.Put(strings.Clone(endpoint), name)
 	}
 }
 
 // listener returns the service that listens at an endpoint, "" if none is known.
 func (g *graph) listener(endpoint string) string {
-	if known := g.endpoints.peek(endpoint); known != nil {
+	if known := g.endpoints.Peek(endpoint); known != nil {
 		return *known
 	}
 	return ""
@@ -96,24 +98,24 @@ func (g *graph) listener(endpoint string) string {
 
 // peerOf returns the endpoint that a client span calls, and the service: the one that listens there,
 // else one by the names in the span.
-func (e *Engine) peerOf(s *model.Span, node string) (endpoint, service string) {
+func (l *learner) peerOf(s *model.Span, node string) (endpoint, service string) {
 	endpoint = endpointOf(s.Attributes, "network.peer.", node)
-	if name := e.graph.listener(endpoint); name != "" {
+	if name := l.graph.listener(endpoint); name != "" {
 		return endpoint, name
 	}
-	return endpoint, kept(peerOf(s))
+	return endpoint, bound.Copy(peerOf(s))
 }
 
 // far returns the service at the remote end of a client's connection. If it is unknown, its address is
 // used as its name.
-func (e *Engine) far(attributes model.Attributes, from *service) (to *service, endpoint string) {
+func (ke *kernelEvents) far(attributes model.Attributes, from *service) (to *service, endpoint string) {
 	endpoint = endpointOf(attributes, "network.peer.", from.node)
 	if endpoint == "" {
 		return from, ""
 	}
-	name := e.graph.listener(endpoint)
+	name := ke.graph.listener(endpoint)
 	if of, found := attributes.Get(semconv.PeerService); name == "" && found {
-		name = e.graph.named(kept(of.Str()))
+		name = ke.graph.named(bound.Copy(of.Str()))
 	}
 	if name == "" {
 		name = shownEndpoint(endpoint)
@@ -121,8 +123,8 @@ func (e *Engine) far(attributes model.Attributes, from *service) (to *service, e
 	if name == from.name {
 		return from, endpoint
 	}
-	to = e.graph.service(&origin{service: name})
-	e.graph.call(from.name, to.name)
+	to = ke.graph.service(&origin.Origin{Service: name})
+	ke.graph.call(from.name, to.name)
 	return to, endpoint
 }
 

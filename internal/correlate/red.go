@@ -9,6 +9,8 @@ import (
 	"math"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/correlate/redmetric"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
@@ -36,10 +38,10 @@ type red struct {
 // redOf recognizes metrics of requests; it returns nil for others.
 func redOf(m *model.Metric, attributes model.Attributes) *red {
 	read, found := redmetric.Read(m, attributes)
-	if !found || read.Kind == kindClient && read.Peer == "" && firstOf(attributes, semconv.NetworkPeerAddress) == "" {
+	if !found || read.Kind == kindClient && read.Peer == "" && attributes.FirstText(semconv.NetworkPeerAddress) == "" {
 		return nil
 	}
-	read.Operation, read.Peer, read.Reason = kept(read.Operation), kept(read.Peer), kept(clipped(read.Reason, maxReason))
+	read.Operation, read.Peer, read.Reason = bound.Copy(read.Operation), bound.Copy(read.Peer), bound.Copy(bound.Text(read.Reason, maxReason))
 	return &red{Metric: read}
 }
 
@@ -56,22 +58,22 @@ func (r *red) locate(attributes model.Attributes, node string) {
 const untimed = model.Nanos(math.MaxUint64)
 
 // observeRed counts the increase of a metric as requests, unless spans show them.
-func (e *Engine) observeRed(s *series, p *model.Point) {
-	if s.red == nil || !s.service.unseen(e.now) || p.Flags&model.FlagNoRecordedValue != 0 {
+func (ms *measures) observeRed(s *series, p *model.Point) {
+	if s.red == nil || !s.service.unseen(ms.time.Now) || p.Flags&model.FlagNoRecordedValue != 0 {
 		return
 	}
 	s.service.counts(s.version, p.Time)
-	if !s.red.started && e.graph.appeared(s, p) {
+	if !s.red.started && ms.graph.appeared(s, p) {
 		s.red.started = true
 	}
 	durations := s.red.durations(p, s.replica, s.accumulates)
 	if s.service.repeats(s.red, p.Time) || durations == nil {
 		return
 	}
-	first, slot := s.red.span(e, p.Time)
-	of := e.redServer
+	first, slot := s.red.span(ms.time, p.Time)
+	of := ms.redServer
 	if s.red.Kind == kindClient {
-		of = e.redClient
+		of = ms.redClient
 	}
 	take, count := of(s, slot, slot-first+1)
 	var all float32
@@ -83,7 +85,7 @@ func (e *Engine) observeRed(s *series, p *model.Point) {
 	}
 	if all > 0 {
 		count(all, s.reference(p.Time))
-		e.graph.meter(s, first, slot, all, float32(sum))
+		ms.graph.meter(s, first, slot, all, float32(sum))
 	}
 }
 
@@ -171,19 +173,19 @@ func bucketMiddle(bounds []float64, i int) float64 {
 }
 
 // redServer counts requests that a service served.
-func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
-	o := e.graph.operation(s.service, s.red.Operation, kindServer)
-	inst := e.graph.instanceOf(s.service, &origin{service: s.service.name, pod: s.pod, node: s.node, instance: s.instance}, s.last)
+func (ms *measures) redServer(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
+	o := ms.graph.operation(s.service, s.red.Operation, kindServer)
+	inst := ms.graph.instanceOf(s.service, &origin.Origin{Service: s.service.name, Pod: s.pod, Node: s.node, Instance: s.instance}, s.last)
 	if o.first == 0 {
 		o.first = slot
 	}
-	e.graph.listens(s.red.at, s.service)
+	ms.graph.listens(s.red.at, s.service)
 	slow := float32(0)
 	kind := requestEntry
 	if s.red.Messages {
 		kind = requestServed // no user waits for it
 	}
-	outcome := e.nodes.outcomes(e, s, outcomeKey{kind, s.service.name, o.key.name}, every)
+	outcome := ms.nodes.outcomes(ms.requests, s, outcomeKey{kind, s.service.name, o.key.name}, every)
 	take = func(seconds float64, n float32) {
 		if seconds < 0 {
 			outcome(slot, uint64(untimed), n)
@@ -191,7 +193,7 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 		}
 		nanos := uint64(seconds * 1e9)
 		outcome(slot, nanos, n)
-		o.self.observe(slot, logSample(model.Nanos(nanos), n))
+		o.self.Observe(slot, logSample(model.Nanos(nanos), n))
 		if o.tail.Take(slot, baseline.Logarithm(nanos), n) {
 			slow += n
 		}
@@ -199,12 +201,12 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 	}
 	count = func(n float32, ref reference) {
 		failed := float32(0)
-		o.runs.observe(slot, sample{n: n})
+		o.runs.Observe(slot, baseline.Sample{N: n})
 		o.evidence.add(ref)
 		if s.red.Failed {
 			failed = n
-			if f := e.graph.feature(o, featureError, "fails", "fails"); f != nil {
-				f.hits.observe(slot, sample{n: n})
+			if f := ms.graph.feature(o, featureError, "fails", "fails"); f != nil {
+				f.hits.Observe(slot, baseline.Sample{N: n})
 				f.evidence.add(ref)
 				f.quote = cmp.Or(s.red.Reason, f.quote)
 			}
@@ -212,7 +214,7 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 		s.service.countedTo = max(s.service.countedTo, slot-every) // instances report at different times
 		if s.service.requests != nil {
 			for at := slot - every + 1; at <= slot; at++ { // the rate is an average since the previous point
-				s.service.requests.observe(at, sample{n: n / float32(every), sum: failed / float32(every)})
+				s.service.requests.Observe(at, baseline.Sample{N: n / float32(every), Sum: failed / float32(every)})
 			}
 		}
 		if inst.Shares != nil {
@@ -223,22 +225,22 @@ func (e *Engine) redServer(s *series, slot, every int64) (take func(seconds floa
 }
 
 // redClient counts calls of a service.
-func (e *Engine) redClient(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
-	callee := e.graph.callee(s.red)
+func (ms *measures) redClient(s *series, slot, every int64) (take func(seconds float64, n float32), count func(n float32, ref reference)) {
+	callee := ms.graph.callee(s.red)
 	if callee == s.service.name {
 		return func(float64, float32) {}, func(float32, reference) {}
 	}
-	e.graph.call(s.service.name, callee).gap.advance(slot)
-	known := e.graph.services.peek(callee)
-	d := e.graph.dependency(s.service.name, callee, s.red.Operation)
-	outcome := e.nodes.outcomes(e, s, outcomeKey{requestCall, s.service.name, callee}, every)
+	ms.graph.call(s.service.name, callee).gap.Advance(slot)
+	known := ms.graph.services.Peek(callee)
+	d := ms.graph.dependency(s.service.name, callee, s.red.Operation)
+	outcome := ms.nodes.outcomes(ms.requests, s, outcomeKey{requestCall, s.service.name, callee}, every)
 	take = func(seconds float64, n float32) {
 		if seconds < 0 {
 			outcome(slot, uint64(untimed), n)
 			return
 		}
 		outcome(slot, uint64(seconds*1e9), n)
-		if s.summary || known == nil || (*known).requests.total().n == 0 { // else the callee's own metrics have the durations
+		if s.summary || known == nil || (*known).requests.Total().N == 0 { // else the callee's own metrics have the durations
 			d.tail.Take(slot, baseline.Logarithm(uint64(seconds*1e9)), n)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -33,7 +35,7 @@ func (r *release) runs(version string, t model.Nanos, known bool) {
 	if len(r.versions) == maxVersions {
 		r.versions = slices.Delete(r.versions, 0, 1)
 	}
-	r.versions = append(r.versions, kept(version))
+	r.versions = append(r.versions, bound.Copy(version))
 	r.since, r.known = t, known
 }
 
@@ -63,9 +65,9 @@ func (s *service) settled(t model.Nanos) bool {
 
 // releaseSign reports that a service runs a version that it never ran before. What was
 // changed last is what people ask for first; by itself it is no fault.
-func (e *Engine) releaseSign(s *service, slot int64) *sign {
+func (rd *runDetector) releaseSign(s *service, slot int64) *sign {
 	r := &s.release
-	if !r.known || e.slotOf(r.since+releasedWithin) < slot {
+	if !r.known || rd.time.Of(r.since+releasedWithin) < slot {
 		return nil
 	}
 	version, before := r.newest()
@@ -75,7 +77,7 @@ func (e *Engine) releaseSign(s *service, slot int64) *sign {
 	}
 	return &sign{
 		key:   signKey{service: s.name, class: classSymptom, what: releaseWhat, peer: version},
-		onset: r.since, last: r.since, strength: hintStrength, count: 1, pod: s.pod, node: s.node, text: text,
+		onset: r.since, last: r.since, strength: baseline.HintStrength, count: 1, pod: s.pod, node: s.node, text: text,
 	}
 }
 
@@ -93,7 +95,7 @@ func outlived(signs []*sign, known []*group, slot model.Nanos, released func(ser
 		case s.newFault:
 			newFaults[s.key.service], since[s.key.service] = s.onset, s.onset
 		case newFaults[s.key.service] != 0:
-		case s.itsOwn() && s.strength >= alarmStrength && s.onset > since[s.key.service] && released(s.key.service, s.onset):
+		case s.itsOwn() && s.strength >= baseline.AlarmStrength && s.onset > since[s.key.service] && released(s.key.service, s.onset):
 			since[s.key.service] = s.onset
 		}
 	}
@@ -122,11 +124,11 @@ func (s *suspect) failsAnew(g *group, released func(service string, onset model.
 // service calls another, directly or not.
 func markNewFaults(signs []*sign, known []*group, dated func(service string) model.Nanos, depends func(caller, callee string) bool) {
 	for _, s := range signs {
-		if s.key.class != classSelf || s.dependency || s.strength < alarmStrength || s.passed > hardlyPassed || s.part != nil {
+		if s.key.class != classSelf || s.dependency || s.strength < baseline.AlarmStrength || s.passed > hardlyPassed || s.part != nil {
 			continue
 		}
 		below := func(o *sign) bool {
-			return (o.key.class == classSelf || o.key.class == classEdge) && o.key.service != s.key.service && o.strength >= hintStrength && depends(s.key.service, o.key.service)
+			return (o.key.class == classSelf || o.key.class == classEdge) && o.key.service != s.key.service && o.strength >= baseline.HintStrength && depends(s.key.service, o.key.service)
 		}
 		if slices.ContainsFunc(signs, func(o *sign) bool { return below(o) || o.key.service == s.key.service && o.key.class == classResource }) {
 			continue

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -17,7 +18,7 @@ func TestReplicasAreSeriesOfTheirOwn(t *testing.T) {
 		resource := &model.Resource{Attributes: model.Attributes{
 			{Key: attribute, Value: model.StringValue(value)}, {Key: "service.name", Value: model.StringValue("orders")},
 		}}
-		origin := newPointOrigin(metric, originOf(resource))
+		origin := newPointOrigin(metric, origin.Of(resource))
 		return origin.seriesKey(1)
 	}
 	gauge := &model.Metric{Name: "process.cpu.utilization", Type: model.MetricGauge}
@@ -36,9 +37,9 @@ func TestCountsOfAProgramAreItsOwn(t *testing.T) {
 	host := &model.Resource{Attributes: model.Attributes{{Key: "host.name", Value: model.StringValue("node-1")}}}
 	metric := &model.Metric{Name: "tapio.cpu.time", Type: model.MetricSum, Monotonic: true}
 	of := func(attributes ...model.KeyValue) string {
-		origin := newPointOrigin(metric, originOf(host))
-		return origin.of(&model.Series{Metric: metric, Attributes: attributes}).service
+		origin := newPointOrigin(metric, origin.Of(host))
+		return origin.of(&model.Series{Metric: metric, Attributes: attributes}).Service
 	}
-	assert.Equal(t, "backup", of(model.KeyValue{Key: programKey, Value: model.StringValue("backup")}))
+	assert.Equal(t, "backup", of(model.KeyValue{Key: origin.ProgramKey, Value: model.StringValue("backup")}))
 	assert.Equal(t, "node-1", of())
 }

@@ -6,19 +6,32 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/lru"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
 
+// requests counts how requests end, by operation and by callee.
+type requests struct {
+	time     *bucket.Time
+	graph    *graph
+	assembly *assembly
+	outcomes *lru.Table[outcomeKey, *outcomes]
+	routes   routes
+	callees  map[string]bool // services that other services call
+}
+
 // countOutcome counts a span as a request, and as a call.
-func (e *Engine) countOutcome(runs []execution, i int) {
+func (r *requests) countOutcome(runs []execution, i int) {
 	run := &runs[i]
 	took := run.end - min(run.start, run.end)
-	stands := run.adjusted * float32(uint64(1)<<e.assembly.sample)
-	slot := e.slotOf(run.end)
+	stands := run.adjusted * float32(uint64(1)<<r.assembly.sample)
+	slot := r.time.Of(run.end)
 	if run.op.key.kind == kindClient || run.op.key.kind == kindProducer {
-		if callee := e.calleeOf(runs, i); callee != "" && callee != run.op.key.service {
-			e.countRequest(outcomeKey{requestCall, run.op.key.service, callee}, run, calledFirst(runs, i), slot, took, stands)
+		if callee := r.calleeOf(runs, i); callee != "" && callee != run.op.key.service {
+			r.countRequest(outcomeKey{requestCall, run.op.key.service, callee}, run, calledFirst(runs, i), slot, took, stands)
 		}
 		return
 	}
@@ -26,16 +39,16 @@ func (e *Engine) countOutcome(runs []execution, i int) {
 		return
 	}
 	key := outcomeKey{requestServed, run.op.key.service, run.op.key.name}
-	if run.op.key.kind != kindConsumer && e.fromOutside(runs, i) { // no user waits for a message to be processed
+	if run.op.key.kind != kindConsumer && r.fromOutside(runs, i) { // no user waits for a message to be processed
 		key.kind = requestEntry
 	}
-	e.countRequest(key, run, calledFirst(runs, i), slot, took, stands)
+	r.countRequest(key, run, calledFirst(runs, i), slot, took, stands)
 }
 
-func (e *Engine) countRequest(key outcomeKey, run *execution, first string, slot int64, took model.Nanos, stands float32) {
-	o := e.outcomesOf(key)
-	if o.observe(slot, e.routes.of(o, first, slot), run.failed, took, stands) {
-		e.noteHit(o, min(run.start, run.end), run.end)
+func (r *requests) countRequest(key outcomeKey, run *execution, first string, slot int64, took model.Nanos, stands float32) {
+	o := r.outcomesOf(key)
+	if o.observe(slot, r.routes.of(o, first, slot), run.failed, took, stands) {
+		r.noteHit(o, min(run.start, run.end), run.end)
 	}
 }
 
@@ -49,8 +62,8 @@ func (s *service) reportsItself(t model.Nanos) bool {
 	return s.reported != 0 && s.reported+reportsFor > t
 }
 
-func (s *service) noteReported(o *origin, t model.Nanos) {
-	if !o.observed {
+func (s *service) noteReported(o *origin.Origin, t model.Nanos) {
+	if !o.Observed {
 		s.reported = max(s.reported, t)
 	}
 }
@@ -58,7 +71,7 @@ func (s *service) noteReported(o *origin, t model.Nanos) {
 // reportsOutcome reports whether a span has a status or a response code. Spans without either show the
 // duration of requests, but not whether they fail.
 func reportsOutcome(s *model.Span) bool {
-	return s.StatusCode != 0 || firstOf(s.Attributes, semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.RPCGrpcStatusCode) != ""
+	return s.StatusCode != 0 || s.Attributes.FirstText(semconv.HTTPResponseStatusCode, semconv.HTTPStatusCode, semconv.RPCGrpcStatusCode) != ""
 }
 
 // serves reports whether the span is a whole request to its service.
@@ -68,7 +81,7 @@ func (r *execution) serves() bool {
 }
 
 // fromOutside reports whether the caller of the request is unknown.
-func (e *Engine) fromOutside(runs []execution, i int) bool {
+func (r *requests) fromOutside(runs []execution, i int) bool {
 	top := i
 	for range runs { // parents may form a cycle
 		p := runs[top].parent
@@ -81,11 +94,11 @@ func (e *Engine) fromOutside(runs []execution, i int) bool {
 		top = p
 	}
 	// The parent of the first span may be lost.
-	return runs[top].spanPart.parent.IsZero() || !e.callees[runs[i].op.key.service]
+	return runs[top].spanPart.parent.IsZero() || !r.callees[runs[i].op.key.service]
 }
 
 // calleeOf returns the service that a client span calls, "" if unknown.
-func (e *Engine) calleeOf(runs []execution, i int) string {
+func (r *requests) calleeOf(runs []execution, i int) string {
 	for _, child := range runs[i].children {
 		if s := runs[child].op.key.service; s != runs[i].op.key.service {
 			return s
@@ -94,7 +107,7 @@ func (e *Engine) calleeOf(runs []execution, i int) string {
 	if len(runs[i].children) > 0 || runs[i].peer == "" {
 		return ""
 	}
-	return e.graph.named(runs[i].peer)
+	return r.graph.named(runs[i].peer)
 }
 
 // calledFirst returns the first operation of another service that a request calls or, if that service
@@ -121,19 +134,19 @@ func calledFirst(runs []execution, i int) string {
 	return ""
 }
 
-func (e *Engine) outcomesOf(key outcomeKey) *outcomes {
-	if found := e.outcomes.get(key); found != nil {
+func (r *requests) outcomesOf(key outcomeKey) *outcomes {
+	if found := r.outcomes.Get(key); found != nil {
 		return *found
 	}
-	return *e.outcomes.put(key, &outcomes{key: key})
+	return *r.outcomes.Put(key, &outcomes{key: key})
 }
 
 // noteCallees updates which services are called by another one.
-func (e *Engine) noteCallees() {
-	clear(e.callees)
-	for key := range e.graph.calls.all() {
+func (r *requests) noteCallees() {
+	clear(r.callees)
+	for key := range r.graph.calls.All() {
 		if key.caller != key.callee {
-			e.callees[key.callee] = true
+			r.callees[key.callee] = true
 		}
 	}
 }

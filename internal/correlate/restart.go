@@ -6,6 +6,8 @@ package correlate
 import (
 	"fmt"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -23,13 +25,13 @@ func begins(p *model.Point, last model.Nanos) bool { return last != 0 && p.Start
 
 // restarted records the reset of a counter. All counters of a process are reset at once, which is one
 // restart.
-func (e *Engine) restarted(s *series, t model.Nanos) {
-	l := e.lineFor(s.service, &template{tokens: []string{"restart"}, text: restartPrefix + "restart " + s.pod})
+func (b *logbook) restarted(s *series, t model.Nanos) {
+	l := b.lineFor(s.service, &logtemplate.Template{Tokens: []string{"restart"}, Text: restartPrefix + "restart " + s.pod})
 	l.restarts = true
-	if slot := e.slotOf(t); slot > l.noted.slot+1 || l.noted.n == 0 {
+	if slot := b.time.Of(t); slot > l.noted.slot+1 || l.noted.n == 0 {
 		l.noted.slot, l.noted.n = slot, 1
-		l.rate.observe(slot, sample{n: 1})
-		e.noteFirst(&l.showed, t)
+		l.Rate.Observe(slot, baseline.Sample{N: 1})
+		b.time.NoteFirst(&l.showed, t)
 	}
 	l.metric = model.EvidenceRef{Kind: model.EvidenceMetric, ID: s.id, Time: t, Description: "counter reset"}
 }
@@ -37,7 +39,7 @@ func (e *Engine) restarted(s *series, t model.Nanos) {
 // describeRestarts makes an anomaly of a rate of restarts. Three restarts within minutes are as unlikely
 // by chance as an error that was never seen.
 func (s *sign) describeRestarts(l *line) {
-	s.strength = min(maxStrength, s.strength+noveltyBonus)
+	s.strength = min(baseline.MaxStrength, s.strength+noveltyBonus)
 	s.key.what = "restarts"
 	s.text = fmt.Sprintf("%s restarts again and again: its counters were reset %d times since %s", s.key.service, s.count, clock(s.onset))
 	s.brief = s.key.service + " restarts again and again"
@@ -45,14 +47,14 @@ func (s *sign) describeRestarts(l *line) {
 }
 
 // restartSign makes an anomaly of the last restart, if it is recent.
-func (e *Engine) restartSign(l *line, slot int64) *sign {
+func (d *logDetector) restartSign(l *line, slot int64) *sign {
 	at := l.metric.Time
-	if slot-e.slotOf(at) >= recentSlots {
+	if slot-d.time.Of(at) >= baseline.Recent {
 		return nil
 	}
 	return &sign{
 		key:   signKey{service: l.service.name, class: classSymptom, what: "restart"},
-		onset: at, last: at, strength: hintStrength, count: 1, pod: l.service.pod, node: l.service.node,
+		onset: at, last: at, strength: baseline.HintStrength, count: 1, pod: l.service.pod, node: l.service.node,
 		text:     fmt.Sprintf("%s restarted at %s: its counters start from zero", l.service.name, clock(at)),
 		evidence: []model.EvidenceRef{l.metric},
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -35,7 +36,7 @@ func counting(t *testing.T, s *shop, tens int, start func(i int) model.Nanos) []
 		s.run(10)
 	}
 	var signs []*sign
-	for _, g := range s.e.detect(s.e.judged) {
+	for _, g := range s.e.detect(s.e.time.Judged) {
 		if g.key.what == "restart" || g.key.what == "restarts" {
 			signs = append(signs, g)
 		}
@@ -60,7 +61,7 @@ func TestARestartSupports(t *testing.T) {
 func TestCountersOfTheKernelShowNoRestart(t *testing.T) {
 	s := newShop(t, Config{})
 	s.resources["pay"] = resourceOf("pay")
-	s.resources["pay"].Attributes = append(s.resources["pay"].Attributes, text(semconv.Source, kernelSource)...)
+	s.resources["pay"].Attributes = append(s.resources["pay"].Attributes, text(semconv.Source, origin.KernelSource)...)
 	signs := counting(t, s, 40, func(i int) model.Nanos {
 		if i > 36 {
 			return begin + 365*second

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/hash"
 	"github.com/tapio/tapio/internal/correlate/kernelrule"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
@@ -21,7 +23,7 @@ func ruleGroup(t *testing.T, signs ...*sign) (*Engine, *group) {
 	require.NoError(t, err)
 	g := &group{id: "g", revision: 1, members: map[signKey]*sign{}, blamed: map[signKey]string{}}
 	for _, s := range signs {
-		s.strength = max(s.strength, alarmStrength)
+		s.strength = max(s.strength, baseline.AlarmStrength)
 		g.join(s, s.key.service)
 		if !g.concerns(s.key.service) {
 			g.ranking = append(g.ranking, ranked{service: s.key.service, score: s.strength, onset: s.onset, reason: s})
@@ -38,23 +40,23 @@ func TestTemporalJoinsWhatSetsInTogether(t *testing.T) {
 	a, b := signOf("a", classError, "x", begin), signOf("b", classSelf, "y", begin+3*second)
 	late := signOf("c", classSelf, "z", begin+60*second)
 	e, g := ruleGroup(t, a, b, late)
-	list := temporal(e, g, g.signs())
+	list := temporal(e.describer, g, g.signs())
 	require.Len(t, list, 1)
 	assert.Equal(t, model.CorrelationTemporal, list[0].Type)
 	assert.Len(t, list[0].Entities, 2)
-	assert.Empty(t, temporal(e, g, []*sign{a, late}), "they are a minute apart")
+	assert.Empty(t, temporal(e.describer, g, []*sign{a, late}), "they are a minute apart")
 }
 
 func TestCausalFollowsTheCallsAndTheOrder(t *testing.T) {
 	a, b := signOf("a", classError, "x", begin), signOf("b", classSelf, "y", begin+3*second)
 	e, g := ruleGroup(t, a, b)
-	assert.Empty(t, causal(e, g, g.signs()), "neither calls the other")
+	assert.Empty(t, causal(e.describer, g, g.signs()), "neither calls the other")
 	e.graph.call("b", "a")
-	list := causal(e, g, g.signs())
+	list := causal(e.describer, g, g.signs())
 	require.Len(t, list, 1)
 	assert.Equal(t, "a", list[0].Entities[0].Name)
 	g.ranking[1].onset = begin - 60*second
-	assert.Empty(t, causal(e, g, g.signs()), "the effect came first")
+	assert.Empty(t, causal(e.describer, g, g.signs()), "the effect came first")
 }
 
 func TestCausalKnowsTheWayOfAKill(t *testing.T) {
@@ -64,7 +66,7 @@ func TestCausalKnowsTheWayOfAKill(t *testing.T) {
 	refused := signOf("a", classKernel, "refused", begin+2*second)
 	refused.kernel = &kernelLine{rule: kernelrule.NewTable()[semconv.EventTCPConnectFailed]}
 	e, g := ruleGroup(t, full, kill, refused)
-	list := causal(e, g, g.signs())
+	list := causal(e.describer, g, g.signs())
 	require.Len(t, list, 3)
 	for _, c := range list {
 		assert.Equal(t, "kernel_chain", c.Rule)
@@ -76,7 +78,7 @@ func TestSpatialJoinsPodsAndNodes(t *testing.T) {
 	a.pod, b.pod, c.pod = "p", "p", "q"
 	a.node, c.node = "n", "n"
 	e, g := ruleGroup(t, a, b, c)
-	list := spatial(e, g, g.signs())
+	list := spatial(e.describer, g, g.signs())
 	require.Len(t, list, 2)
 	assert.Equal(t, "same_pod", list[0].Rule)
 	assert.Equal(t, "same_node", list[1].Rule)
@@ -85,7 +87,7 @@ func TestSpatialJoinsPodsAndNodes(t *testing.T) {
 
 func TestSemanticJoinsOneMeaning(t *testing.T) {
 	e, g := ruleGroup(t, signOf("a", classError, "no route", begin), signOf("b", classError, "no route", begin), signOf("c", classError, "full", begin))
-	list := semantic(e, g, g.signs())
+	list := semantic(e.describer, g, g.signs())
 	require.Len(t, list, 1)
 	assert.Len(t, list[0].Entities, 2)
 }
@@ -98,13 +100,13 @@ func TestStatisticalJoinsWhatMovesTogether(t *testing.T) {
 			s.add(value(i), begin+model.Nanos(i)*60*second)
 		}
 		require.Positive(t, s.strange)
-		e.series.put(seriesKey(hashText(hashSeed, name0+name)), s)
+		e.measures.series.Put(seriesKey(hash.Text(hash.Seed, name0+name)), s)
 	}
 	since := func(i, from int) float64 { return float64(max(0, min(1, i-from))) }
 	add("a", "cpu", func(i int) float64 { return 10 + float64(i%3) + 80*since(i, 13) })
 	add("b", "latency", func(i int) float64 { return 3 + float64(i*7%5)/10 + 20*since(i, 13) })
 	add("c", "rate", func(i int) float64 { return 10 + float64(i*7%5)/10 + 50*since(i, 18) })
-	list := statistical(e, g, g.signs())
+	list := statistical(e.describer, g, g.signs())
 	require.Len(t, list, 1)
 	assert.InDelta(t, 1, list[0].Score, 0.01)
 	assert.Contains(t, list[0].Explanation, "latency of b")
@@ -116,7 +118,7 @@ func TestTraceContextJoinsOneTrace(t *testing.T) {
 	a, b, c := signOf("a", classError, "x", begin), signOf("b", classSelf, "y", begin), signOf("c", classSelf, "z", begin)
 	a.evidence, b.evidence, c.evidence = []model.EvidenceRef{shared}, []model.EvidenceRef{shared, other}, nil
 	e, g := ruleGroup(t, a, b, c)
-	list := traceContext(e, g, g.signs())
+	list := traceContext(e.describer, g, g.signs())
 	require.Len(t, list, 1)
 	assert.Len(t, list[0].Entities, 2)
 	assert.Contains(t, list[0].Explanation, "aa")

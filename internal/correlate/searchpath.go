@@ -28,16 +28,16 @@ const (
 type searched struct{ names []string }
 
 // searchStep reports whether an event is about a name that a search path generated.
-func (e *Engine) searchStep(ev *model.Event, s *service) bool {
+func (ke *kernelEvents) searchStep(ev *model.Event, s *service) bool {
 	fault, _ := ev.Attributes.Get(semconv.ErrorType)
 	question, _ := ev.Attributes.Get(semconv.DNSQuestionName)
 	name := strings.ToLower(strings.TrimSuffix(question.Str(), "."))
 	if fault.Str() != "NXDOMAIN" || name == "" || len(name) > searchedBytes {
 		return false
 	}
-	known := e.searched.get(s.name)
+	known := ke.searched.Get(s.name)
 	if known == nil {
-		known = e.searched.put(s.name, &searched{})
+		known = ke.searched.Put(s.name, &searched{})
 	}
 	step := ofSearchPath(name)
 	for _, other := range (*known).names {

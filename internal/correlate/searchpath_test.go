@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -35,9 +36,9 @@ func TestNamesOfASearchPath(t *testing.T) {
 func TestASearchPathIsNoFailure(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	s := e.graph.service(&origin{service: "orders"})
+	s := e.graph.service(&origin.Origin{Service: "orders"})
 	ask := func(name string) bool {
-		return e.searchStep(&model.Event{Attributes: model.Attributes{
+		return e.kernel.searchStep(&model.Event{Attributes: model.Attributes{
 			{Key: "error.type", Value: model.StringValue("NXDOMAIN")}, {Key: "dns.question.name", Value: model.StringValue(name)},
 		}}, s)
 	}
@@ -51,5 +52,5 @@ func TestASearchPathIsNoFailure(t *testing.T) {
 	for i := range 2 * maxSearched {
 		ask(fmt.Sprintf("x%d", i))
 	}
-	assert.LessOrEqual(t, len((*e.searched.get("orders")).names), maxSearched)
+	assert.LessOrEqual(t, len((*e.kernel.searched.Get("orders")).names), maxSearched)
 }

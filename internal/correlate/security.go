@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -26,12 +30,12 @@ const (
 )
 
 // observeExec records what a server starts, and makes an anomaly of a suspicious program.
-func (e *Engine) observeExec(ev *model.Event, ref reference) bool {
-	parent := e.serverAmong(ev)
+func (ke *kernelEvents) observeExec(ev *model.Event, ref reference) bool {
+	parent := ke.serverAmong(ev)
 	if parent == nil {
 		return false
 	}
-	program, _ := ev.Attributes.Get(programKey)
+	program, _ := ev.Attributes.Get(origin.ProgramKey)
 	file, _ := ev.Attributes.Get(semconv.ProcessExecutablePath)
 	fetched := writtenByAnybody(file.Str())
 	if !fetched && !ofIntruders(program.Str()) {
@@ -41,33 +45,33 @@ func (e *Engine) observeExec(ev *model.Event, ref reference) bool {
 	if fetched {
 		text = execPrefix + path.Dir(file.Str())
 	}
-	known := e.lines.peek(lineKey{service: parent.name, template: short(text)}) != nil
-	l := e.lineFor(parent, &template{tokens: []string{"starts", kept(program.Str())}, text: kept(text)})
+	known := ke.logbook.lines.Peek(lineKey{service: parent.name, template: bound.Name(text)}) != nil
+	l := ke.logbook.lineFor(parent, &logtemplate.Template{Tokens: []string{"starts", bound.Copy(program.Str())}, Text: bound.Copy(text)})
 	l.traced = true // so that it is not judged as an error line
-	l.rate.advance(e.slotOf(ev.When()))
-	if known || ev.When() < e.timeOf(e.firstSlot)+execKnown {
+	l.Rate.Advance(ke.time.Of(ev.When()))
+	if known || ev.When() < ke.time.Start(ke.time.First)+execKnown {
 		return false
 	}
-	e.execSign(ev, parent, kept(program.Str()), kept(file.Str()), fetched, ref)
+	ke.execSign(ev, parent, bound.Copy(program.Str()), bound.Copy(file.Str()), fetched, ref)
 	return true
 }
 
-func (e *Engine) execSign(ev *model.Event, parent *service, program, file string, fetched bool, ref reference) {
-	s := e.aloneSign(ev, parent, e.kernelRules[execEvent], program, ref)
+func (ke *kernelEvents) execSign(ev *model.Event, parent *service, program, file string, fetched bool, ref reference) {
+	s := ke.aloneSign(ev, parent, ke.rules[execEvent], program, ref)
 	s.kernel.fault, s.kernel.peer = program, file
 	s.text = fmt.Sprintf("%s started %s (%s), which it did not do since it is known", parent.name, program, file)
 	if !fetched {
-		s.key.class, s.novel, s.strength = classLoad, false, noAlarm
+		s.key.class, s.novel, s.strength = classLoad, false, baseline.NoAlarm
 	}
-	e.keepKernel(s)
+	ke.keepKernel(s)
 }
 
 // serverAmong returns the nearest ancestor of a new program that serves requests, nil for none. Shells
 // in between are skipped.
-func (e *Engine) serverAmong(ev *model.Event) *service {
+func (ke *kernelEvents) serverAmong(ev *model.Event) *service {
 	names, _ := ev.Attributes.Get(semconv.ProcessAncestorNames)
 	for _, name := range names.Items() {
-		if s := e.graph.services.peek(name.Value.Str()); s != nil && len(e.callersOf((*s).name)) > 0 {
+		if s := ke.graph.services.Peek(name.Value.Str()); s != nil && len(ke.topology.callersOf((*s).name)) > 0 {
 			return *s
 		}
 		if !ofIntruders(name.Value.Str()) {

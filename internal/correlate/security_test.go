@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -20,7 +21,7 @@ func (s *seen) starts(program, path string, ancestors ...string) {
 		names[i] = model.StringValue(name)
 	}
 	s.e.ObserveEvents([]model.Event{{Time: s.at, Name: execEvent, Resource: hostOf(""), Attributes: model.Attributes{
-		{Key: programKey, Value: model.StringValue(program)},
+		{Key: origin.ProgramKey, Value: model.StringValue(program)},
 		{Key: "process.executable.path", Value: model.StringValue(path)},
 		{Key: "tapio.process.ancestor_names", Value: model.ArrayValue(names...)},
 	}}})

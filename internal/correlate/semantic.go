@@ -6,16 +6,17 @@ package correlate
 import (
 	"fmt"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 )
 
 // semantic correlates anomalies of the same template, operation, metric or kernel event.
-func semantic(e *Engine, g *group, signs []*sign) []*model.Correlation {
+func semantic(de *describer, g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for _, part := range inOrder(signs, meaning) {
 		if len(part) > 1 {
-			list = append(list, e.joined(g, model.CorrelationSemantic, "same_meaning", part, 1,
-				fmt.Sprintf("“%s” changed in %d places", clipped(part[0].key.what, 80), len(part))))
+			list = append(list, de.joined(g, model.CorrelationSemantic, "same_meaning", part, 1,
+				fmt.Sprintf("“%s” changed in %d places", bound.Text(part[0].key.what, 80), len(part))))
 		}
 	}
 	return list

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -242,17 +244,17 @@ func (s *series) mean(sum model.Optional, count uint64) (float64, bool) {
 
 // seriesID identifies a series as EvidenceRef.ID does. It always has the labels of the instance. If it
 // would be too long, all attributes are left out, so that it still selects the series.
-func seriesID(s *model.Series, o *origin) string {
-	labels := []string{seriesLabel(semconv.ServiceName, o.service)}
-	if o.pod != "" {
-		labels = append(labels, seriesLabel(semconv.K8sPodName, o.pod))
-	} else if o.instance != "" {
-		labels = append(labels, seriesLabel(instanceKey, o.instance))
+func seriesID(s *model.Series, o *origin.Origin) string {
+	labels := []string{seriesLabel(semconv.ServiceName, o.Service)}
+	if o.Pod != "" {
+		labels = append(labels, seriesLabel(semconv.K8sPodName, o.Pod))
+	} else if o.Instance != "" {
+		labels = append(labels, seriesLabel(origin.InstanceKey, o.Instance))
 	}
 	length := len(s.Metric.Name) + len("{}") + len(strings.Join(labels, ","))
 	for _, kv := range s.Attributes {
-		label := seriesLabel(short(kv.Key), kv.Value.Text())
-		if length += len(",") + len(label); length > maxName || len(kv.Value.Text()) > maxName {
+		label := seriesLabel(bound.Name(kv.Key), kv.Value.Text())
+		if length += len(",") + len(label); length > bound.MaxName || len(kv.Value.Text()) > bound.MaxName {
 			length -= len(",") + len(label)
 			continue
 		}

@@ -6,6 +6,9 @@ package correlate
 import (
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
+	"github.com/tapio/tapio/internal/correlate/lru"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -31,6 +34,14 @@ const (
 	overloaded = 2
 	leastSurge = 100
 )
+
+// seriesDetector finds anomalies in the series of metrics.
+type seriesDetector struct {
+	time     *bucket.Time
+	graph    *graph
+	topology *topology
+	series   *lru.Table[seriesKey, *series]
+}
 
 // bursts are deviations of a series that ended by themselves.
 type bursts struct {
@@ -85,8 +96,8 @@ func (b *bursts) usual(t, length model.Nanos) bool {
 }
 
 // seriesSign makes an anomaly of a metric that deviates.
-func (e *Engine) seriesSign(s *series, slot int64) *sign {
-	if s.folded || s.strange == 0 || e.timeOf(slot) > s.last+model.Nanos(recentSlots)*e.slotWidth() {
+func (d *seriesDetector) seriesSign(s *series, slot int64) *sign {
+	if s.folded || s.strange == 0 || d.time.Start(slot) > s.last+model.Nanos(baseline.Recent)*d.time.Width() {
 		return nil
 	}
 	if s.class == classSymptom && s.worse() == 0 {
@@ -94,24 +105,24 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 	}
 	strength, lasted := s.strength(), s.last-min(s.last, s.onset)
 	if s.strange >= 2 { // two deviating values in a row are no glitch
-		strength += alarmStrength - strangeDeviation*strangeDeviation
+		strength += baseline.AlarmStrength - strangeDeviation*strangeDeviation
 	}
-	expected := s.expects(e.slotOf(s.onset), lasted)
+	expected := s.expects(d.time.Of(s.onset), lasted)
 	c := s.class
 	switch {
 	case c == classResource && s.exhausts() && s.deviation > 0 && !expected:
-		found := s.sign(c, strength+alarmStrength)
+		found := s.sign(c, strength+baseline.AlarmStrength)
 		// A single value may be a burst. Without a limit it is unknown how many cores may be used.
 		found.supports = s.strange < 2 || lasted < leastExhausted || s.unlimited()
-		e.describeOverload(s, found)
+		d.describeOverload(s, found)
 		return found
-	case c == classSymptom && s.service.unseen(e.now) && !expected && s.persists(lasted):
+	case c == classSymptom && s.service.unseen(d.time.Now) && !expected && s.persists(lasted):
 		return s.persistentSign(strength)
 	case c == classResource:
 		c = classLoad // more load, but not too much
 		fallthrough
 	default:
-		strength = min(strength, noAlarm)
+		strength = min(strength, baseline.NoAlarm)
 	}
 	return s.sign(c, strength)
 }
@@ -120,22 +131,22 @@ func (e *Engine) seriesSign(s *series, slot int64) *sign {
 func (s *series) unlimited() bool { return s.unit != "1" && s.unit != "%" }
 
 // describeOverload adds to an anomaly that a higher load explains it.
-func (e *Engine) describeOverload(s *series, found *sign) {
+func (d *seriesDetector) describeOverload(s *series, found *sign) {
 	r := s.service.requests
-	if r == nil || r.old.n == 0 {
+	if r == nil || r.Old.N == 0 {
 		return
 	}
-	since := e.slotOf(found.onset)
+	since := d.time.Of(found.onset)
 	recent, slots := 0.0, 0.0
-	for at := max(since, r.head-recentSlots+1); at < r.head; at++ {
-		recent += float64(r.at(at).n)
+	for at := max(since, r.Head-baseline.Recent+1); at < r.Head; at++ {
+		recent += float64(r.At(at).N)
 		slots++
 	}
-	usual := float64(r.old.n) / max(float64(remembered(e.judged-recentSlots-e.slotOf(s.service.first)+1)), 1)
-	if slots < minAfter || recent < leastSurge || recent/slots < overloaded*usual {
+	usual := float64(r.Old.N) / max(float64(baseline.Remembered(d.time.Judged-baseline.Recent-d.time.Of(s.service.first)+1)), 1)
+	if slots < baseline.LeastAfter || recent < leastSurge || recent/slots < overloaded*usual {
 		return
 	}
-	found.surge = [2]float64{usual / e.slotSeconds(), recent / slots / e.slotSeconds()}
+	found.surge = [2]float64{usual / d.time.Seconds(), recent / slots / d.time.Seconds()}
 }
 
 // expects reports whether the deviation is a habit of the series, and records it.

@@ -5,6 +5,9 @@ package correlate
 
 import (
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/lru"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -46,19 +49,19 @@ type service struct {
 	release                release
 	// requests counts server spans, sum the failed ones. It is nil once the service is forgotten, so that
 	// references to the service do not keep it in memory.
-	requests *history
+	requests *baseline.History
 	metering *metering // nil for none
 }
 
 // heard records what a record shows about its own service.
-func (s *service) heard(o *origin, t model.Nanos) {
+func (s *service) heard(o *origin.Origin, t model.Nanos) {
 	if s.first == 0 {
 		s.first = t
 	}
 	s.last = max(s.last, t)
 	s.life.goesOn(t)
-	s.instrumented = s.instrumented || o.instrumented
-	s.release.runs(o.version, t, s.settled(t))
+	s.instrumented = s.instrumented || o.Instrumented
+	s.release.runs(o.Version, t, s.settled(t))
 }
 
 // counts records that a metric counts the requests of a service without spans. Replicas of the first
@@ -77,7 +80,7 @@ type callKey struct {
 
 // call is an edge of the graph, from a caller to a callee.
 type call struct {
-	gap      history // ln(duration of client span minus server span in ms + 1)
+	gap      baseline.History // ln(duration of client span minus server span in ms + 1)
 	tail     baseline.Tail
 	habit    baseline.Habit
 	paired   bool // the callee's own spans are known
@@ -105,14 +108,14 @@ type operation struct {
 
 // past holds the baselines of an operation's runs.
 type past struct {
-	runs      history // n: traces with a run
-	stands    float32 // usual adjusted count of a run,
-	weighed   uint8   // learned from this many runs
-	active    history // runs with at least one step
+	runs      baseline.History // n: traces with a run
+	stands    float32          // usual adjusted count of a run,
+	weighed   uint8            // learned from this many runs
+	active    baseline.History // runs with at least one step
 	activeOf  askerSet
-	askers    []asker // by first appearance
-	self      history // ln(self time in ms + 1)
-	callFails history // runs with a failed call, whether or not they failed
+	askers    []asker          // by first appearance
+	self      baseline.History // ln(self time in ms + 1)
+	callFails baseline.History // runs with a failed call, whether or not they failed
 	tail      baseline.Tail
 	habit     baseline.Habit
 	drift     baseline.Drift
@@ -144,7 +147,7 @@ type feature struct {
 	text     string
 	place    string // place in the source code
 	quote    string // the newest failure, as the service wrote it
-	hits     history
+	hits     baseline.History
 	evidence ring
 	askers   askerSet // callers for which it ever occurred
 	before   *feature // the step before it, nil if it is the first
@@ -158,20 +161,20 @@ type feature struct {
 
 // graph holds the services, their operations and their calls.
 type graph struct {
-	services *lru[string, *service]
-	calls    *lru[callKey, *call]
+	services *lru.Table[string, *service]
+	calls    *lru.Table[callKey, *call]
 	// dependencies are calls of services that send no spans, and failed calls of those that do.
-	dependencies *lru[dependencyKey, *dependency]
-	instances    *lru[uint64, *instance]
-	systems      *lru[string, model.KeyValue] // kind of peers (database, queue, host), by the names in spans
-	produced     *lru[model.SpanID, produced] // messages that are not consumed yet
-	operations   *lru[operationKey, *operation]
+	dependencies *lru.Table[dependencyKey, *dependency]
+	instances    *lru.Table[uint64, *instance]
+	systems      *lru.Table[string, model.KeyValue] // kind of peers (database, queue, host), by the names in spans
+	produced     *lru.Table[model.SpanID, produced] // messages that are not consumed yet
+	operations   *lru.Table[operationKey, *operation]
 	cgroups      cgroups
-	aliases      map[string]string    // folded name of a peer to service
-	endpoints    *lru[string, string] // address and port to the service that listens there
-	features     int                  // number over all operations
-	askers       int                  // number over all operations with several callers
-	metered      int                  // number of services with a metering
+	aliases      map[string]string          // folded name of a peer to service
+	endpoints    *lru.Table[string, string] // address and port to the service that listens there
+	features     int                        // number over all operations
+	askers       int                        // number over all operations with several callers
+	metered      int                        // number of services with a metering
 	maxFeatures  int
 	dropped      int         // features beyond the bounds
 	sampled      model.Nanos // time of the newest span with an adjusted count above 1
@@ -179,28 +182,28 @@ type graph struct {
 
 func newGraph(bytes int) *graph {
 	g := &graph{
-		services:   newLRU[string, *service](bytes / 16 / serviceCost),
-		calls:      newLRU[callKey, *call](bytes * 3 / 32 / callCost),
-		operations: newLRU[operationKey, *operation](bytes * 5 / 8 / (operationCost + 6*featureCost)),
+		services:   lru.New[string, *service](bytes / 16 / serviceCost),
+		calls:      lru.New[callKey, *call](bytes * 3 / 32 / callCost),
+		operations: lru.New[operationKey, *operation](bytes * 5 / 8 / (operationCost + 6*featureCost)),
 		aliases:    map[string]string{},
-		endpoints:  newLRU[string, string](bytes / 32 / serviceCost),
+		endpoints:  lru.New[string, string](bytes / 32 / serviceCost),
 
-		dependencies: newLRU[dependencyKey, *dependency](bytes / 8 / dependencyCost),
-		cgroups:      cgroups{newLRU[string, []string](bytes / 32 / cgroupCost)},
-		instances:    newLRU[uint64, *instance](bytes / 32 / instanceCost),
-		systems:      newLRU[string, model.KeyValue](min(systemKeys, bytes/64/systemCost)),
-		produced:     newLRU[model.SpanID, produced](min(producedMost, bytes/64/producedCost)),
+		dependencies: lru.New[dependencyKey, *dependency](bytes / 8 / dependencyCost),
+		cgroups:      cgroups{lru.New[string, []string](bytes / 32 / cgroupCost)},
+		instances:    lru.New[uint64, *instance](bytes / 32 / instanceCost),
+		systems:      lru.New[string, model.KeyValue](min(systemKeys, bytes/64/systemCost)),
+		produced:     lru.New[model.SpanID, produced](min(producedMost, bytes/64/producedCost)),
 	}
-	g.instances.onEvict = func(i *instance) { i.Shares = nil }
-	g.maxFeatures = 6 * g.operations.capacity
-	g.operations.onEvict = func(o *operation) {
+	g.instances.OnEvict = func(i *instance) { i.Shares = nil }
+	g.maxFeatures = 6 * g.operations.Capacity
+	g.operations.OnEvict = func(o *operation) {
 		g.features -= len(o.features)
 		if len(o.askers) > 1 {
 			g.askers -= len(o.askers)
 		}
 		o.past = nil
 	}
-	g.services.onEvict = func(s *service) {
+	g.services.OnEvict = func(s *service) {
 		if s.requests = nil; s.metering != nil {
 			g.metered--
 			s.metering = nil
@@ -210,47 +213,47 @@ func newGraph(bytes int) *graph {
 }
 
 // service returns the service of an origin, and records where it runs.
-func (g *graph) service(o *origin) *service {
-	found := g.services.get(o.service)
+func (g *graph) service(o *origin.Origin) *service {
+	found := g.services.Get(o.Service)
 	if found == nil {
-		name := kept(o.service)
-		found = g.services.put(name, &service{name: name, requests: &history{}})
-		if len(g.aliases) > 2*g.services.capacity {
+		name := bound.Copy(o.Service)
+		found = g.services.Put(name, &service{name: name, requests: &baseline.History{}})
+		if len(g.aliases) > 2*g.services.Capacity {
 			clear(g.aliases)
 		}
 		g.aliases[folded(name)] = name
 	}
 	s := *found
-	s.declared = s.declared || o.declared
-	if o.pod != "" && s.pod != o.pod {
-		s.pod = kept(o.pod)
+	s.declared = s.declared || o.Declared
+	if o.Pod != "" && s.pod != o.Pod {
+		s.pod = bound.Copy(o.Pod)
 	}
 	s.runsAt(o)
-	if o.namespace != "" && s.namespace != o.namespace {
-		s.namespace = kept(o.namespace)
+	if o.Namespace != "" && s.namespace != o.Namespace {
+		s.namespace = bound.Copy(o.Namespace)
 	}
-	if o.workload != "" && s.workload != o.workload {
-		s.workload, s.workloadKind = kept(o.workload), o.workloadKind
+	if o.Workload != "" && s.workload != o.Workload {
+		s.workload, s.workloadKind = bound.Copy(o.Workload), o.WorkloadKind
 	}
-	if o.label != "" && s.label != o.label {
-		s.label = kept(o.label)
+	if o.Label != "" && s.label != o.Label {
+		s.label = bound.Copy(o.Label)
 	}
-	if o.cgroup != "" && s.cgroup != o.cgroup {
-		s.cgroup = kept(o.cgroup)
+	if o.Cgroup != "" && s.cgroup != o.Cgroup {
+		s.cgroup = bound.Copy(o.Cgroup)
 		g.cgroups.note(s)
 	}
 	return s
 }
 
 func (g *graph) operation(s *service, name string, kind int32) *operation {
-	key := operationKey{service: s.name, name: short(name), kind: kind}
-	if found := g.operations.get(key); found != nil {
+	key := operationKey{service: s.name, name: bound.Name(name), kind: kind}
+	if found := g.operations.Get(key); found != nil {
 		return *found
 	}
-	key.name = kept(name)
-	return *g.operations.put(key, &operation{
-		key: key, service: s, label: short(s.name + " " + key.name),
-		past: &past{self: history{worth: slotWorth}, features: map[featureKey]*feature{}},
+	key.name = bound.Copy(name)
+	return *g.operations.Put(key, &operation{
+		key: key, service: s, label: bound.Name(s.name + " " + key.name),
+		past: &past{self: baseline.History{Worth: baseline.DurationsWorth}, features: map[featureKey]*feature{}},
 	})
 }
 
@@ -259,10 +262,10 @@ func (g *graph) call(caller, callee string) *call {
 }
 
 func (g *graph) callBy(key callKey) *call {
-	if found := g.calls.get(key); found != nil {
+	if found := g.calls.Get(key); found != nil {
 		return *found
 	}
-	return *g.calls.put(key, &call{gap: history{worth: slotWorth}, derived: key.derived})
+	return *g.calls.Put(key, &call{gap: baseline.History{Worth: baseline.DurationsWorth}, derived: key.derived})
 }
 
 // feature returns the feature of that name, nil if there are too many. It keeps the text of the first
@@ -277,10 +280,10 @@ func (g *graph) feature(o *operation, kind featureKind, name, text string) *feat
 		return nil
 	}
 	g.features++
-	key.name = kept(name)
+	key.name = bound.Copy(name)
 	f := &feature{kind: kind, text: key.name}
 	if name != text {
-		f.text = kept(text)
+		f.text = bound.Copy(text)
 	}
 	f.fails = kind == featureFailure || reportsFailure(f.text)
 	o.features[key] = f

@@ -92,22 +92,6 @@ type sign struct {
 	keepOut func()
 }
 
-const (
-	// alarmStrength is a strength from which an anomaly may open an incident. Its probability by chance
-	// is 1 in 10^8, by the chi-squared distribution with one degree of freedom: with ten thousand
-	// quantities judged every five seconds that is about one false alarm a day at worst, and fewer
-	// because a magnitude is required too. See also alarmAt.
-	alarmStrength = 33
-	// hintStrength is the strength from which an anomaly supports an open incident: a probability by
-	// chance of one in a thousand.
-	hintStrength = 10.8
-	// noAlarm is the largest strength of an anomaly that may support an incident but not open one.
-	noAlarm = alarmStrength - 1
-	// maxStrength caps the strength: beyond it the assumptions of the test are less certain than its
-	// result.
-	maxStrength = 100
-)
-
 // weight is what the anomaly contributes to the score of a candidate.
 func (s *sign) weight() float64 {
 	weight := weightOf(s.key.class) * s.strength

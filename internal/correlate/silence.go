@@ -66,10 +66,10 @@ type silence struct {
 }
 
 // silences returns the services with regular series.
-func (e *Engine) silences() []*silence {
+func (d *seriesDetector) silences() []*silence {
 	byName := map[string]*silence{}
 	var list []*silence
-	for _, held := range e.series.all() {
+	for _, held := range d.series.All() {
 		s := *held
 		if s.irregular || s.last == 0 {
 			continue
@@ -81,11 +81,11 @@ func (e *Engine) silences() []*silence {
 			list = append(list, of)
 		}
 		of.newest = max(of.newest, s.last)
-		if s.rhythm.reports < minRhythm || s.last+silenceReported < e.now {
+		if s.rhythm.reports < minRhythm || s.last+silenceReported < d.time.Now {
 			continue
 		}
 		of.series++
-		if s.last+s.rhythm.patience() < e.now {
+		if s.last+s.rhythm.patience() < d.time.Now {
 			of.missing = append(of.missing, s)
 		}
 	}
@@ -94,8 +94,8 @@ func (e *Engine) silences() []*silence {
 
 // silenceSigns makes anomalies of services that became silent. If fewer services go on than became
 // silent, the connection to this engine is broken, and there are none.
-func (e *Engine) silenceSigns(add func(*sign)) {
-	list := e.silences()
+func (d *seriesDetector) silenceSigns(add func(*sign)) {
+	list := d.silences()
 	silent := 0
 	for _, of := range list {
 		if of.whole() {
@@ -106,9 +106,9 @@ func (e *Engine) silenceSigns(add func(*sign)) {
 		switch {
 		case len(of.missing) == 0:
 		case !of.whole():
-			add(e.missingSign(of))
+			add(d.missingSign(of))
 		case of.outlived(list) >= silent:
-			add(e.silenceSign(of))
+			add(d.silenceSign(of))
 		}
 	}
 }
@@ -139,13 +139,13 @@ func (of *silence) latest() *series {
 // silenceSign makes an anomaly of a service that stopped reporting. It opens an incident only for a
 // service without callers: the requests of callers fail if they still need it; otherwise it was
 // replaced or drained.
-func (e *Engine) silenceSign(of *silence) *sign {
-	s := e.overdue(of, classSilent, silentWhat)
+func (d *seriesDetector) silenceSign(of *silence) *sign {
+	s := d.overdue(of, classSilent, silentWhat)
 	known := model.Nanos(0)
 	for _, m := range of.missing {
 		known = max(known, m.last-m.rhythm.first)
 	}
-	s.supports = known < silenceReported || !of.service.declared || e.graph.hasCallers(of.service.name) || e.drained(of.service, s.onset)
+	s.supports = known < silenceReported || !of.service.declared || d.graph.hasCallers(of.service.name) || d.drained(of.service, s.onset)
 	s.text = fmt.Sprintf("%s reports none of its %d metrics since %s, which came at least every %s before",
 		of.service.name, of.series, clock(s.onset), pause(of.latest().rhythm.patience()/missedPauses))
 	s.brief = fmt.Sprintf("%s reports nothing since %s", of.service.name, clock(s.onset))
@@ -158,18 +158,18 @@ const drainedSlots = 12
 
 // drained reports whether the service had no more requests when it became silent: it was taken out of
 // service first, and then stopped.
-func (e *Engine) drained(s *service, onset model.Nanos) bool {
-	if s.requests == nil || s.requests.total().n == 0 {
+func (d *seriesDetector) drained(s *service, onset model.Nanos) bool {
+	if s.requests == nil || s.requests.Total().N == 0 {
 		return false
 	}
-	newest := s.requests.newest(func(slot int64) bool { return s.requests.at(slot).n > 0 })
-	return newest <= e.slotOf(onset)-drainedSlots
+	newest := s.requests.Newest(func(slot int64) bool { return s.requests.At(slot).N > 0 })
+	return newest <= d.time.Of(onset)-drainedSlots
 }
 
 // missingSign makes an anomaly of a part that is missing, such as the metrics of one pod. Each release
 // has such parts, so it only supports.
-func (e *Engine) missingSign(of *silence) *sign {
-	s := e.overdue(of, classLoad, "missing metrics")
+func (d *seriesDetector) missingSign(of *silence) *sign {
+	s := d.overdue(of, classLoad, "missing metrics")
 	names := inNames(of.missing)
 	s.text = fmt.Sprintf("%d of %d series of %s have no value since %s: %s", len(of.missing), of.series, of.service.name, clock(s.onset), names)
 	return s
@@ -192,12 +192,12 @@ func pause(d model.Nanos) string {
 	return fmt.Sprintf("%.0f min", float64(d)/60e9)
 }
 
-func (e *Engine) overdue(of *silence, c class, what string) *sign {
+func (d *seriesDetector) overdue(of *silence, c class, what string) *sign {
 	last := of.latest()
-	pauses := float64(e.now-last.last) / float64(last.rhythm.patience()/missedPauses)
+	pauses := float64(d.time.Now-last.last) / float64(last.rhythm.patience()/missedPauses)
 	s := &sign{
 		key:   signKey{service: of.service.name, class: c, what: what},
-		onset: last.last, last: e.now, count: len(of.missing), pod: of.service.pod, node: of.service.node,
+		onset: last.last, last: d.time.Now, count: len(of.missing), pod: of.service.pod, node: of.service.node,
 		strength: 2 * pauses * (math.Log(float64(min(last.rhythm.reports, rhythmReports))) + eulerGamma),
 	}
 	for _, m := range of.missing[:min(exemplars, len(of.missing))] {

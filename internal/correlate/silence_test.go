@@ -69,7 +69,7 @@ func TestASeriesThatIsMissingOnlySupports(t *testing.T) {
 	s.reports(5, "front", "pay")
 	assert.Empty(t, s.all)
 	var signs []*sign
-	s.e.silenceSigns(func(g *sign) { signs = append(signs, g) })
+	s.e.metrics.silenceSigns(func(g *sign) { signs = append(signs, g) })
 	require.Len(t, signs, 1)
 	assert.Equal(t, classLoad, signs[0].key.class)
 	assert.Contains(t, signs[0].text, "2 of 4 series of pay")

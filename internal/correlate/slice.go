@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -50,7 +51,7 @@ type dimension struct {
 func dimensions() []dimension {
 	return []dimension{
 		{model.EntityPod, semconv.K8sPodName, func(i *instance) string { return i.pod }},
-		{model.EntityProcess, instanceKey, func(i *instance) string { return i.id }},
+		{model.EntityProcess, origin.InstanceKey, func(i *instance) string { return i.id }},
 		{model.EntityService, versionKey, func(i *instance) string { return i.version }},
 		{model.EntityNode, semconv.K8sNodeName, func(i *instance) string { return i.node }},
 		{model.EntityUnspecified, semconv.CloudAvailabilityZone, func(i *instance) string { return i.zone }},
@@ -63,8 +64,8 @@ func slowRuns(c baseline.Count) float32   { return c.Sum }
 
 // sliceOf returns the smallest slice of a service that contains the requests that deviate since a
 // bucket, nil if all instances deviate.
-func (e *Engine) sliceOf(service string, since int64, wrong func(baseline.Count) float32) *slice {
-	instances := e.graph.instancesOf(service, e.timeOf(since))
+func (t *topology) sliceOf(service string, since int64, wrong func(baseline.Count) float32) *slice {
+	instances := t.graph.instancesOf(service, t.time.Start(since))
 	if len(instances) < 2 {
 		return nil
 	}
@@ -135,7 +136,7 @@ func sliceWhere(instances []*instance, counts []baseline.Count, all baseline.Cou
 		return nil
 	}
 	ratio := 2 * (baseline.LogLikelihood(in.Hits, in.N) + baseline.LogLikelihood(out.Hits, out.N) - baseline.LogLikelihood(all.Hits, all.N))
-	if ratio < hintStrength {
+	if ratio < baseline.HintStrength {
 		return nil
 	}
 	s.share = in.Share()
@@ -179,8 +180,8 @@ func (s *suspect) where(zone bool) string {
 }
 
 // only returns the one instance that a service has, nil for none or several.
-func (e *Engine) onlyInstance(service string) *instance {
-	list := e.graph.instancesOf(service, e.placedSince())
+func (t *topology) onlyInstance(service string) *instance {
+	list := t.graph.instancesOf(service, t.placedSince())
 	names := map[string]*instance{}
 	for _, i := range list {
 		names[i.name()] = i
@@ -202,16 +203,16 @@ func sliceIn(own []*sign) *slice {
 }
 
 // sendsSpans reports whether the instances of a service are known by their spans.
-func (e *Engine) sendsSpans(service string) bool {
-	return len(e.graph.instancesOf(service, e.placedSince())) > 0
+func (t *topology) sendsSpans(service string) bool {
+	return len(t.graph.instancesOf(service, t.placedSince())) > 0
 }
 
 // sliced returns the place in which at least minHit strong candidates deviate while the same services
 // are healthy elsewhere, nil for none. That is no chance of placement, because each service runs in
 // several places. If it is two of them, neither of which calls the other, services that run there alone
 // count too. Those that call what is affected there are effects and do not count against the place.
-func (e *Engine) sliced(alarmed []*suspect) *place {
-	since := e.placedSince()
+func (d *divider) sliced(alarmed []*suspect) *place {
+	since := d.topology.placedSince()
 	for _, zone := range [...]bool{false, true} {
 		by, at := map[string][]*suspect{}, &place{zone: zone}
 		for _, s := range alarmed {
@@ -223,7 +224,7 @@ func (e *Engine) sliced(alarmed []*suspect) *place {
 			hit := by[name]
 			if unrelatedIn(hit) >= minHit-1 {
 				for _, s := range alarmed {
-					if s.where(zone) == "" && at.of(e.serviceNamed(s.service), since) == name {
+					if s.where(zone) == "" && at.of(d.topology.serviceNamed(s.service), since) == name {
 						hit = append(hit, s)
 					}
 				}
@@ -235,9 +236,9 @@ func (e *Engine) sliced(alarmed []*suspect) *place {
 			for _, s := range hit {
 				p.hit = append(p.hit, s.service)
 			}
-			p.key = p.attribute(e.serviceNamed(p.hit[0]))
+			p.key = p.attribute(d.topology.serviceNamed(p.hit[0]))
 			slices.Sort(p.hit)
-			e.populate(p, since)
+			d.topology.populate(p, since)
 			return p
 		}
 	}

@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/origin"
 )
 
 // One of two processes is wrong: that is their node's only if the other one is known to run
 // on another node.
 func TestASliceIsItsNodesOnlyIfTheOthersRunElsewhere(t *testing.T) {
 	process := dimensions()[1]
-	require.Equal(t, instanceKey, process.key)
+	require.Equal(t, origin.InstanceKey, process.key)
 	for other, want := range map[string]string{"n2": "n1", "n1": "", "": ""} {
 		instances := []*instance{{id: "a", node: "n1"}, {id: "b", node: other}}
 		counts := []baseline.Count{{N: 100, Hits: 90}, {N: 100, Hits: 1}}
@@ -34,25 +35,25 @@ func TestASliceIsItsNodesOnlyIfTheOthersRunElsewhere(t *testing.T) {
 func TestANodeIsFoundByServicesThatAreWellElsewhere(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	for name, node := range map[string]string{"mail": "n1", "shop": "n2", "bank": "n3"} {
-		e.graph.service(&origin{service: name, node: node}).runsAt(&origin{node: node})
+		e.graph.service(&origin.Origin{Service: name, Node: node}).runsAt(&origin.Origin{Node: node})
 	}
 	onN1 := &sign{part: &slice{node: "n1", ownNode: true, of: 1, all: 3}}
 	orders := &suspect{service: "orders", signs: []*sign{onN1}}
 	stock := &suspect{service: "stock", signs: []*sign{onN1}}
 	mail, shop, bank := &suspect{service: "mail"}, &suspect{service: "shop", callees: []string{"orders"}}, &suspect{service: "bank"}
 
-	p := e.sliced([]*suspect{orders, stock, mail, shop})
+	p := e.divider.sliced([]*suspect{orders, stock, mail, shop})
 	require.NotNil(t, p)
 	assert.Equal(t, "n1", p.name)
 	assert.Equal(t, []string{"mail", "orders", "stock"}, p.hit)
-	assert.Nil(t, e.sliced([]*suspect{orders, stock, shop}), "two are no proof")
+	assert.Nil(t, e.divider.sliced([]*suspect{orders, stock, shop}), "two are no proof")
 	other := &suspect{service: "other"}
 	third := &suspect{service: "third"}
-	assert.Nil(t, e.sliced([]*suspect{orders, stock, mail, bank, other, third}), "as many are wrong elsewhere")
+	assert.Nil(t, e.divider.sliced([]*suspect{orders, stock, mail, bank, other, third}), "as many are wrong elsewhere")
 	stock.callees = []string{"orders"}
-	assert.Nil(t, e.sliced([]*suspect{orders, stock, mail, shop}), "one explains the other")
+	assert.Nil(t, e.divider.sliced([]*suspect{orders, stock, mail, shop}), "one explains the other")
 }
 
 // Calls that fail with the address of one of several replicas name the replica.
@@ -73,26 +74,26 @@ func TestTheAddressThatFailingCallsNameIsTheInstance(t *testing.T) {
 	}
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
-	s := e.graph.service(&origin{service: "orders"})
+	e.time.Now = begin
+	s := e.graph.service(&origin.Origin{Service: "orders"})
 	for pod, address := range map[string]string{"orders-a": "10.1.2.3", "orders-b": "10.1.2.4"} {
-		e.graph.instanceOf(s, &origin{service: "orders", pod: pod, node: "n-" + pod, address: address}, begin)
+		e.graph.instanceOf(s, &origin.Origin{Service: "orders", Pod: pod, Node: "n-" + pod, Address: address}, begin)
 	}
 	d := e.graph.dependency("web", "orders", "")
 	for range minSlice - 1 {
 		d.fails("10.1.2.3")
 	}
-	assert.Nil(t, instanceAt(e, d, 0.3), "too few calls")
+	assert.Nil(t, instanceAt(e.topology, d, 0.3), "too few calls")
 	d.fails("10.1.2.3")
-	part := instanceAt(e, d, 0.3)
+	part := instanceAt(e.topology, d, 0.3)
 	require.NotNil(t, part)
 	assert.Equal(t, slice{kind: part.kind, key: "network.peer.address", name: "10.1.2.3", pod: "orders-a", node: "n-orders-a", of: 1, all: 2, share: 0.3}, *part)
-	assert.Nil(t, instanceAt(e, d, 1), "no call succeeds: all of the service fails")
+	assert.Nil(t, instanceAt(e.topology, d, 1), "no call succeeds: all of the service fails")
 	d.fails("10.1.2.4")
-	assert.Nil(t, instanceAt(e, d, 0.3), "both fail")
+	assert.Nil(t, instanceAt(e.topology, d, 0.3), "both fail")
 	one := e.graph.dependency("web", "orders-db", "SELECT")
 	for range minSlice {
 		one.fails("10.1.2.9")
 	}
-	assert.Nil(t, instanceAt(e, one, 0.3), "no instances are known of a database")
+	assert.Nil(t, instanceAt(e.topology, one, 0.3), "no instances are known of a database")
 }

@@ -11,18 +11,18 @@ import (
 
 // spatial correlates anomalies in one pod, of different services on one node or in one zone (which is
 // then a suspected cause), and of related processes.
-func spatial(e *Engine, g *group, signs []*sign) []*model.Correlation {
+func spatial(de *describer, g *group, signs []*sign) []*model.Correlation {
 	byPod := inOrder(signs, func(s *sign) string { return s.pod })
-	list := append(sameZone(e, g, signs), sameTree(e, g, signs)...)
+	list := append(sameZone(de, g, signs), sameTree(de, g, signs)...)
 	for _, part := range byPod {
 		if len(part) > 1 {
-			list = append(list, e.joined(g, model.CorrelationSpatial, "same_pod", part, 1,
+			list = append(list, de.joined(g, model.CorrelationSpatial, "same_pod", part, 1,
 				fmt.Sprintf("%d changes in pod %s", len(part), part[0].pod)))
 		}
 	}
 	for _, part := range inOrder(signs, func(s *sign) string { return s.node }) {
 		if services := inOrder(part, func(s *sign) string { return s.key.service }); len(services) > 1 {
-			list = append(list, e.joined(g, model.CorrelationSpatial, "same_node", part, 0.5,
+			list = append(list, de.joined(g, model.CorrelationSpatial, "same_node", part, 0.5,
 				fmt.Sprintf("%d services on node %s changed together", len(services), part[0].node)))
 		}
 	}
@@ -31,25 +31,25 @@ func spatial(e *Engine, g *group, signs []*sign) []*model.Correlation {
 
 // sameZone correlates services of one availability zone while services in other zones are healthy. The
 // score grows with the share of the zone's services that are affected.
-func sameZone(e *Engine, g *group, signs []*sign) []*model.Correlation {
-	zoneOf := func(s *sign) string { return e.serviceNamed(s.key.service).zone }
+func sameZone(de *describer, g *group, signs []*sign) []*model.Correlation {
+	zoneOf := func(s *sign) string { return de.topology.serviceNamed(s.key.service).zone }
 	var list []*model.Correlation
 	for _, part := range inOrder(signs, zoneOf) {
 		zone := zoneOf(part[0])
 		hit := inOrder(part, func(s *sign) string { return s.key.service })
-		inside, outside := e.servicesByZone(zone)
+		inside, outside := de.topology.servicesByZone(zone)
 		if len(hit) < 2 || outside == 0 {
 			continue
 		}
-		list = append(list, e.joined(g, model.CorrelationSpatial, "same_zone", part, float64(len(hit))/float64(max(inside, 1)),
+		list = append(list, de.joined(g, model.CorrelationSpatial, "same_zone", part, float64(len(hit))/float64(max(inside, 1)),
 			fmt.Sprintf("%d of %d services in zone %s changed together", len(hit), inside, zone)))
 	}
 	return list
 }
 
 // servicesByZone counts the services in a zone and in others.
-func (e *Engine) servicesByZone(zone string) (inside, outside int) {
-	for _, s := range e.graph.services.all() {
+func (t *topology) servicesByZone(zone string) (inside, outside int) {
+	for _, s := range t.graph.services.All() {
 		switch (*s).zone {
 		case "":
 		case zone:

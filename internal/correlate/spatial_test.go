@@ -9,19 +9,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
 func TestSpatialJoinsAZoneWhenOthersAreWell(t *testing.T) {
 	a, b := signOf("a", classError, "x", begin), signOf("b", classSelf, "y", begin)
 	e, g := ruleGroup(t, a, b)
-	place := func(service, zone string) { e.graph.service(&origin{service: service, zone: zone}) }
+	place := func(service, zone string) { e.graph.service(&origin.Origin{Service: service, Zone: zone}) }
 	place("a", "eu-1a")
 	place("b", "eu-1a")
 	place("idle", "eu-1a")
-	assert.Empty(t, spatial(e, g, g.signs()), "all that is known is there")
+	assert.Empty(t, spatial(e.describer, g, g.signs()), "all that is known is there")
 	place("c", "eu-1b")
-	list := spatial(e, g, g.signs())
+	list := spatial(e.describer, g, g.signs())
 	require.Len(t, list, 1)
 	assert.Equal(t, "same_zone", list[0].Rule)
 	assert.InDelta(t, 2.0/3, list[0].Score, 1e-9)
@@ -42,7 +43,7 @@ func TestSpatialJoinsAProcessTree(t *testing.T) {
 	}
 	how := func(a, b *sign) string {
 		e, g := ruleGroup(t, a, b)
-		list := spatial(e, g, g.signs())
+		list := spatial(e.describer, g, g.signs())
 		if len(list) == 0 {
 			return ""
 		}

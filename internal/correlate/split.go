@@ -7,42 +7,43 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/model"
 )
 
 // split separates from a group a service that was considered an effect of its cause, but has a fault
 // of its own, as the cause has. It does not split groups because a connection between them has ended,
 // or because onsets were estimated differently.
-func (e *Engine) split(found []*incident) {
+func (a *admission) split(found []*incident) {
 	for _, in := range found {
 		root := in.suspects[0]
-		if !root.independent() || e.lingers(in) {
+		if !root.independent() || a.lingers(in) {
 			continue
 		}
-		g := e.heldAsEffect(root.service)
-		if g == nil || e.follows(root, g.ranking[0]) {
+		g := a.book.heldAsEffect(root.service)
+		if g == nil || a.follows(root, g.ranking[0]) {
 			continue
 		}
-		if earlier := e.returning(in); earlier != nil {
-			e.reopen(earlier, in) // it was split off before
+		if earlier := a.book.returning(in); earlier != nil {
+			a.reopen(earlier, in) // it was split off before
 			continue
 		}
-		e.part(g, in)
+		a.part(g, in)
 	}
 }
 
 // follows reports whether a service that depends on the cause deviates only since the cause does: a
 // caller whose callee refuses connections ends its requests early and leaves out calls, which is no
 // fault of its own.
-func (e *Engine) follows(s *suspect, cause ranked) bool {
-	return s.service != cause.service && e.dependsOn(s.service, cause.service) && s.faultSince() <= cause.onset+e.dated()
+func (a *admission) follows(s *suspect, cause ranked) bool {
+	return s.service != cause.service && a.topology.dependsOn(s.service, cause.service) && s.faultSince() <= cause.onset+a.time.Dated()
 }
 
 // heldAsEffect returns the group that was reported with the service as an effect of a cause that has a
 // fault of its own; nil for none, or if the service is a cause already.
-func (e *Engine) heldAsEffect(service string) *group {
+func (b *incidentBook) heldAsEffect(service string) *group {
 	var holder *group
-	for _, g := range e.groups {
+	for _, g := range b.groups {
 		switch {
 		case g.into != "" || g.revision == 0 || g.further:
 		case g.cause() == service || g.place.hits(service):
@@ -63,11 +64,11 @@ func (g *group) independent() bool {
 
 // part makes a new group of the anomalies that began with the new fault. Older ones stay, as do
 // callers and callees of the old cause, which both may affect.
-func (e *Engine) part(g *group, in *incident) {
+func (a *admission) part(g *group, in *incident) {
 	since := in.suspects[0].faultSince()
-	since -= min(since, e.dated())
+	since -= min(since, a.time.Dated())
 	in = in.from(since)
-	made := e.open(in)
+	made := a.book.open(in)
 	if made == nil {
 		return
 	}
@@ -75,7 +76,7 @@ func (e *Engine) part(g *group, in *incident) {
 	g.remark = fmt.Sprintf("what %s shows since %s turned out to be another incident, %s", made.cause(), clock(made.opened), made.id)
 	old := g.cause()
 	for _, s := range in.suspects {
-		related := s.service == old || e.calls(old, s.service) || e.samePlace(old, s.service)
+		related := s.service == old || a.topology.calls(old, s.service) || a.topology.samePlace(old, s.service)
 		if s.service == made.cause() || !related {
 			g.handOver(made, s.service)
 		}
@@ -84,7 +85,7 @@ func (e *Engine) part(g *group, in *incident) {
 
 // faultSince is when the candidate's own fault began.
 func (s *suspect) faultSince() model.Nanos {
-	since := model.Nanos(maxTime)
+	since := model.Nanos(bucket.MaxTime)
 	for _, sign := range s.signs {
 		if sign.ofItself() {
 			since = min(since, sign.onset)

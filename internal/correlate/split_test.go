@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -108,20 +109,20 @@ func TestWhatIsOnlySlowIsNotSplitOff(t *testing.T) {
 func TestAGroupThatWasNotReportedIsNotSplit(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	pay := suspectOf("pay", signOf("pay", classSelf, "y", begin))
-	e.admit(&incident{suspects: []*suspect{suspectOf("cart", signOf("cart", classResource, "disk", begin)), pay}})
-	assert.Nil(t, e.heldAsEffect("pay"))
+	e.admission.admit(&incident{suspects: []*suspect{suspectOf("cart", signOf("cart", classResource, "disk", begin)), pay}})
+	assert.Nil(t, e.book.heldAsEffect("pay"))
 	e.report(begin)
-	require.NotNil(t, e.heldAsEffect("pay"))
-	assert.Nil(t, e.heldAsEffect("cart"), "it is the cause")
-	assert.Nil(t, e.heldAsEffect("front"), "it is none of it")
+	require.NotNil(t, e.book.heldAsEffect("pay"))
+	assert.Nil(t, e.book.heldAsEffect("cart"), "it is the cause")
+	assert.Nil(t, e.book.heldAsEffect("front"), "it is none of it")
 }
 
 // event reports what the kernel saw of a service.
 func (s *shop) event(service, name string) {
 	s.e.ObserveEvents([]model.Event{{Time: s.at, Name: name, Resource: s.resource(service), Attributes: model.Attributes{
-		{Key: programKey, Value: model.StringValue(service + "d")}, {Key: "process.pid", Value: model.IntValue(4711)},
+		{Key: origin.ProgramKey, Value: model.StringValue(service + "d")}, {Key: "process.pid", Value: model.IntValue(4711)},
 	}}})
 }
 

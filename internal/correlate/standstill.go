@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -44,10 +45,10 @@ func (s *series) noteStill(x float64, t model.Nanos) {
 // justBefore is the mean of the few values before the newest one.
 func (s *series) justBefore() float64 {
 	sum := 0.0
-	for back := 2; back < 2+minAfter; back++ {
+	for back := 2; back < 2+baseline.LeastAfter; back++ {
 		sum += float64(s.latest[(s.came-back)%movingValues])
 	}
-	return sum / minAfter
+	return sum / baseline.LeastAfter
 }
 
 // standstill is the strength of the change from never zero to always zero. For a rate it is bounded by
@@ -57,7 +58,7 @@ func (s *series) standstill() float64 {
 	if s.still < minStill {
 		return 0
 	}
-	strength := -2 * logLikelihood(float32(s.still), float32(s.still+len(s.values)))
+	strength := -2 * baseline.ShareLikelihood(float32(s.still), float32(s.still+len(s.values)))
 	if !s.isRate() || s.onset >= s.last {
 		return strength
 	}
@@ -86,15 +87,15 @@ func (s *series) expected(seconds float64) float64 {
 
 // standstillSigns makes anomalies of services that became idle, and of a caller that no longer calls
 // them.
-func (e *Engine) standstillSigns(slot int64, add func(*sign)) {
+func (d *seriesDetector) standstillSigns(slot int64, add func(*sign)) {
 	idle := map[string]*sign{}
-	for _, held := range e.series.all() {
+	for _, held := range d.series.All() {
 		s := *held
 		strength := s.standstill()
-		if strength < hintStrength || e.timeOf(slot) > s.last+together {
+		if strength < baseline.HintStrength || d.time.Start(slot) > s.last+together {
 			continue
 		}
-		found := s.sign(classLoad, min(strength, noAlarm))
+		found := s.sign(classLoad, min(strength, baseline.NoAlarm))
 		found.key.what, found.count = "standstill", s.still
 		found.text = fmt.Sprintf("%s of %s is zero, which it never was before (%s usually)", s.name, s.service.name, quantity(s.middle(), s.unit))
 		if best := idle[s.service.name]; best == nil || strongest(found, best) < 0 {
@@ -107,9 +108,9 @@ func (e *Engine) standstillSigns(slot int64, add func(*sign)) {
 	for _, s := range idle {
 		add(s)
 	}
-	for caller, callees := range e.askers(idle) {
-		if len(callees) >= minIdle && e.goesOn(caller, callees[0].onset) {
-			add(e.ceasedSign(caller, callees))
+	for caller, callees := range d.askers(idle) {
+		if len(callees) >= minIdle && d.goesOn(caller, callees[0].onset) {
+			add(d.ceasedSign(caller, callees))
 		}
 	}
 }
@@ -118,9 +119,9 @@ func (e *Engine) standstillSigns(slot int64, add func(*sign)) {
 func (s *series) middle() float64 { return float64(s.sorted[len(s.sorted)/2]) }
 
 // askers lists, by caller, the callees that became idle at one moment, the strongest first.
-func (e *Engine) askers(idle map[string]*sign) map[string][]*sign {
+func (d *seriesDetector) askers(idle map[string]*sign) map[string][]*sign {
 	by := map[string][]*sign{}
-	for key := range e.graph.calls.all() {
+	for key := range d.graph.calls.All() {
 		if s := idle[key.callee]; s != nil && idle[key.caller] == nil {
 			by[key.caller] = append(by[key.caller], s)
 		}
@@ -133,10 +134,10 @@ func (e *Engine) askers(idle map[string]*sign) map[string][]*sign {
 }
 
 // goesOn reports whether a service has work after that moment.
-func (e *Engine) goesOn(service string, since model.Nanos) bool {
-	for _, held := range e.series.all() {
+func (d *seriesDetector) goesOn(service string, since model.Nanos) bool {
+	for _, held := range d.series.All() {
 		s := *held
-		if s.service.name == service && s.class == classLoad && s.last > since && len(s.values) >= minKnown && s.newest > 0 && 2*s.newest >= s.middle() {
+		if s.service.name == service && s.class == classLoad && s.last > since && len(s.values) >= baseline.MinKnown && s.newest > 0 && 2*s.newest >= s.middle() {
 			return true
 		}
 	}
@@ -145,7 +146,7 @@ func (e *Engine) goesOn(service string, since model.Nanos) bool {
 
 // ceasedSign makes an anomaly of a service that no longer calls some of its callees. Its strength is the
 // sum of those of their anomalies.
-func (e *Engine) ceasedSign(caller string, callees []*sign) *sign {
+func (d *seriesDetector) ceasedSign(caller string, callees []*sign) *sign {
 	var names []string
 	onset, strength := callees[0].onset, 0.0
 	var evidence []model.EvidenceRef
@@ -156,7 +157,7 @@ func (e *Engine) ceasedSign(caller string, callees []*sign) *sign {
 		evidence = append(evidence, s.evidence...)
 	}
 	slices.Sort(names)
-	s := e.newSign(e.serviceNamed(caller), classPath, "standstill", "", change{slot: e.slotOf(onset), ratio: strength})
+	s := newSign(d.time, d.topology.serviceNamed(caller), classPath, "standstill", "", baseline.ChangePoint{Bucket: d.time.Of(onset), Ratio: strength})
 	s.onset, s.count, s.size = onset, len(callees), 1
 	s.brief = fmt.Sprintf("%s continues; %s, which it calls, stopped", caller, strings.Join(names, " and "))
 	s.text = fmt.Sprintf("%s, since %s", s.brief, clock(onset))

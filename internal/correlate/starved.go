@@ -88,7 +88,7 @@ func (s *series) noteWait(p *model.Point, total float64, last model.Nanos) {
 }
 
 // starvations sums up the CPU pressure of each node, over the programs that report it.
-func (e *Engine) starvations() map[string]*starvation {
+func (h *hosts) starvations() map[string]*starvation {
 	nodes := map[string]*starvation{}
 	of := func(s *series) *starvation {
 		name := s.node
@@ -97,9 +97,9 @@ func (e *Engine) starvations() map[string]*starvation {
 		}
 		return nodes[name]
 	}
-	for _, held := range e.series.all() {
+	for _, held := range h.series.All() {
 		s := *held
-		if s.last+starvedFresh < e.now {
+		if s.last+starvedFresh < h.time.Now {
 			continue
 		}
 		switch n := s.service.name; {
@@ -127,17 +127,17 @@ func (e *Engine) starvations() map[string]*starvation {
 
 // nodeOf is the node on which a candidate is slow. If the candidate reports none, it is that of its
 // callers, or the only node with CPU metrics; "" for none.
-func (e *Engine) nodeOf(s *suspect, nodes map[string]*starvation) string {
-	since := e.placedSince()
+func (h *hosts) nodeOf(s *suspect, nodes map[string]*starvation) string {
+	since := h.topology.placedSince()
 	node := &place{}
-	if name := e.placeOf(node, s, since); name != "" {
+	if name := h.topology.placeOf(node, s, since); name != "" {
 		return name
 	}
-	if e.serviceNamed(s.service).node != "" {
+	if h.topology.serviceNamed(s.service).node != "" {
 		return "" // it runs in several places
 	}
-	for _, caller := range e.callersOf(s.service) {
-		if name := node.of(e.serviceNamed(caller), since); name != "" {
+	for _, caller := range h.topology.callersOf(s.service) {
+		if name := node.of(h.topology.serviceNamed(caller), since); name != "" {
 			return name
 		}
 	}
@@ -166,18 +166,18 @@ func (s *suspect) waitsOnly() bool {
 
 // starvedPlace is the node that is short of CPU and on which candidates are slow, nil for none. If one
 // of them uses most of the CPU time, that service is the cause instead.
-func (e *Engine) starvedPlace(suspects []*suspect) *place {
+func (d *divider) starvedPlace(suspects []*suspect) *place {
 	if !slices.ContainsFunc(suspects, (*suspect).waitsOnly) {
 		return nil
 	}
-	nodes := e.starvations()
+	nodes := d.hosts.starvations()
 	by := map[string][]string{}
 	for _, s := range suspects {
 		if !s.waitsOnly() {
 			continue
 		}
-		node := e.nodeOf(s, nodes)
-		if short := nodes[node]; node != "" && short.starved() && e.delaysBy(short, s) {
+		node := d.hosts.nodeOf(s, nodes)
+		if short := nodes[node]; node != "" && short.starved() && d.delaysBy(short, s) {
 			if short.hog == s.service {
 				return nil
 			}
@@ -193,8 +193,8 @@ func (e *Engine) starvedPlace(suspects []*suspect) *place {
 		worst = &place{name: node, hit: hit, sliced: true, short: nodes[node]}
 	}
 	if worst != nil {
-		worst.key = worst.attribute(e.serviceNamed(worst.hit[0]))
-		e.populate(worst, e.placedSince())
+		worst.key = worst.attribute(d.topology.serviceNamed(worst.hit[0]))
+		d.topology.populate(worst, d.topology.placedSince())
 		worst.inside = max(worst.inside, len(worst.hit))
 	}
 	return worst
@@ -204,13 +204,13 @@ func (e *Engine) starvedPlace(suspects []*suspect) *place {
 // those of its callees and callers, wait for at least half of the added duration. A service that
 // sleeps on a starved node is slow by itself. If nothing is known about its threads, waiting may
 // explain it.
-func (e *Engine) delaysBy(short *starvation, s *suspect) bool {
+func (d *divider) delaysBy(short *starvation, s *suspect) bool {
 	waits, known := short.of[s.service]
 	reason := s.reason
-	if !known || reason.unit != "ms" || reason.count == 0 || e.now <= reason.onset {
+	if !known || reason.unit != "ms" || reason.count == 0 || d.time.Now <= reason.onset {
 		return true
 	}
-	for key := range e.graph.calls.all() {
+	for key := range d.graph.calls.All() {
 		switch {
 		case key.caller == s.service:
 			waits += short.of[key.callee]
@@ -218,23 +218,23 @@ func (e *Engine) delaysBy(short *starvation, s *suspect) bool {
 			waits += short.of[key.caller]
 		}
 	}
-	longer := (reason.after - reason.before) / 1e3 * float64(reason.count) / (float64(e.now-reason.onset) / 1e9)
+	longer := (reason.after - reason.before) / 1e3 * float64(reason.count) / (float64(d.time.Now-reason.onset) / 1e9)
 	return waits >= longer/2
 }
 
 // waitsForCPU reports whether not to open an incident of slow services yet, because the next values
 // will show whether their node is short of CPU.
-func (e *Engine) waitsForCPU(in *incident) bool {
+func (a *admission) waitsForCPU(in *incident) bool {
 	root := in.suspects[0]
-	if in.place != nil || e.asking() || !root.waitsOnly() {
+	if in.place != nil || a.query.asking() || !root.waitsOnly() {
 		return false
 	}
-	nodes := e.starvations()
-	at := nodes[e.nodeOf(root, nodes)]
-	if at == nil || at.newest == 0 || at.newest >= root.onset+e.slotWidth() {
+	nodes := a.hosts.starvations()
+	at := nodes[a.hosts.nodeOf(root, nodes)]
+	if at == nil || at.newest == 0 || at.newest >= root.onset+a.time.Width() {
 		return false
 	}
-	return e.holds(root.service, cpuSlots)
+	return a.book.holds(root.service, cpuSlots)
 }
 
 // text is the sentence that a node is short of CPU.

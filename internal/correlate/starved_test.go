@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/origin"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -35,11 +36,11 @@ func newCPUs(w *world, node string) *cpus {
 func (c *cpus) report(w *world) {
 	seconds := float64(w.at-c.reportedUntil) / 1e9
 	c.reportedUntil = w.at
-	resource := &model.Resource{Attributes: text("host.name", c.node, semconv.Source, kernelSource)}
+	resource := &model.Resource{Attributes: text("host.name", c.node, semconv.Source, origin.KernelSource)}
 	point := func(name, program string, kind model.MetricType) model.Point {
 		return model.Point{Time: w.at, Start: c.from, Series: &model.Series{
 			Metric:     &model.Metric{Name: name, Type: kind, Unit: "s", Monotonic: true, Temporality: model.TemporalityCumulative},
-			Attributes: text(programKey, program), Resource: resource,
+			Attributes: text(origin.ProgramKey, program), Resource: resource,
 		}}
 	}
 	var points []model.Point

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 )
 
 func TestAPlaceInSourceCodeIsDistinguishedFromAnAddress(t *testing.T) {
@@ -23,7 +25,7 @@ func TestAPlaceInSourceCodeIsDistinguishedFromAnAddress(t *testing.T) {
 		"Seat#31":                false,
 		"kafka-0.kafka.svc:9092": false,
 	} {
-		assert.Equal(t, source, isCodePlace(place) && isOfSource(place), place)
+		assert.Equal(t, source, logtemplate.IsCodePlace(place) && logtemplate.IsOfSource(place), place)
 	}
 }
 
@@ -61,11 +63,11 @@ func TestErrorsOfOneStatementAreKeptApart(t *testing.T) {
 }
 
 func TestALineThatOnlyNamesAnAddressIsKnownByItsWords(t *testing.T) {
-	m := newMiner(1 << 20)
-	n := note{template: m.of("connected to db.internal:5432 at once")}
-	assert.Equal(t, n.template.text, n.statement())
-	n.template = m.of("INFO shop.Till#9 connected to db.internal:5432")
+	m := logtemplate.NewMiner(1 << 20)
+	n := note{template: m.Of("connected to db.internal:5432 at once")}
+	assert.Equal(t, n.template.Text, n.statement())
+	n.template = m.Of("INFO shop.Till#9 connected to db.internal:5432")
 	assert.Equal(t, "shop.Till#9", n.statement())
 	n.failed = true
-	assert.Equal(t, n.template.text, n.statement())
+	assert.Equal(t, n.template.Text, n.statement())
 }

@@ -20,12 +20,12 @@ const (
 )
 
 // statistical correlates the metric of the cause with metrics that change with it.
-func statistical(e *Engine, g *group, signs []*sign) []*model.Correlation {
+func statistical(de *describer, g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	var moving []*series
 	var of []*sign
 	for _, s := range signs {
-		for _, held := range e.series.all() {
+		for _, held := range de.hosts.series.All() {
 			if held := *held; held.strange > 0 && held.name == s.key.what && held.service.name == s.key.service {
 				moving, of = append(moving, held), append(of, s)
 				break
@@ -35,7 +35,7 @@ func statistical(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	for i := range moving {
 		for k := i + 1; k < len(moving) && len(list) < maxPerRule; k++ {
 			if r := moving[i].movesWith(moving[k]); math.Abs(r) >= minMoving {
-				list = append(list, e.joined(g, model.CorrelationStatistical, "co_moving", []*sign{of[i], of[k]}, math.Abs(r),
+				list = append(list, de.joined(g, model.CorrelationStatistical, "co_moving", []*sign{of[i], of[k]}, math.Abs(r),
 					fmt.Sprintf("%s of %s and %s of %s move together (r = %.2f)",
 						moving[i].name, moving[i].service.name, moving[k].name, moving[k].service.name, r)))
 			}

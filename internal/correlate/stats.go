@@ -21,24 +21,24 @@ type Stats struct {
 // Stats returns the current figures.
 func (e *Engine) Stats() Stats {
 	g := e.graph
-	memory := e.assembly.bytes + e.series.size()*seriesCost + e.lines.size()*lineCost +
-		g.services.size()*serviceCost + g.calls.size()*callCost +
-		g.operations.size()*operationCost + (g.features+g.askers)*featureCost +
-		e.flows.size()*flowCost + e.miner.memory() + e.plain.memory() +
-		g.dependencies.size()*dependencyCost + g.instances.size()*instanceCost + g.produced.size()*producedCost + g.systems.size()*systemCost +
-		len(e.kernel)*groupSignCost + len(e.groups)*groupCost + e.pointOrigins.size()*pointOriginCost +
-		e.outcomes.size()*outcomeCost + e.routes.size()*paceCost + len(e.resolved)*groupSignCost + e.hotspots.Bytes() + e.nodes.memory()
+	memory := e.assembly.bytes + e.measures.series.Size()*seriesCost + e.logbook.lines.Size()*lineCost +
+		g.services.Size()*serviceCost + g.calls.Size()*callCost +
+		g.operations.Size()*operationCost + (g.features+g.askers)*featureCost +
+		e.logbook.flows.Size()*flowCost + e.logbook.miner.Memory() + e.logbook.plain.Memory() +
+		g.dependencies.Size()*dependencyCost + g.instances.Size()*instanceCost + g.produced.Size()*producedCost + g.systems.Size()*systemCost +
+		len(e.kernel.pending)*groupSignCost + len(e.book.groups)*groupCost + e.measures.pointOrigins.Size()*pointOriginCost +
+		e.requests.outcomes.Size()*outcomeCost + e.requests.routes.Size()*paceCost + len(e.book.resolved)*groupSignCost + e.hotspots.Bytes() + e.measures.nodes.memory()
 	return Stats{
-		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.groups),
-		Series: e.series.size(), Templates: e.miner.known.size() + e.plain.known.size(),
-		Operations: g.operations.size() + g.calls.size(),
+		MemoryBytes: memory, MemoryLimit: e.config.MemoryLimit, OpenGroups: len(e.book.groups),
+		Series: e.measures.series.Size(), Templates: e.logbook.miner.Known.Size() + e.logbook.plain.Known.Size(),
+		Operations: g.operations.Size() + g.calls.Size(),
 		Evictions: map[string]int{
-			"profile": e.hotspots.Evicted(), "trace": e.assembly.traces.evicted, "series": e.series.evicted, "line": e.lines.evicted,
-			"service": g.services.evicted, "call": g.calls.evicted, "operation": g.operations.evicted,
-			"dependency": g.dependencies.evicted, "instance": g.instances.evicted,
-			"feature": g.dropped, "template": e.miner.known.evicted, "ordinary_line": e.flows.evicted, "ordinary_template": e.plain.known.evicted, "kernel_event": e.kernelEvicted,
-			"incident": e.refusedIncidents, "summary": e.nodes.summaries.evicted, "reported_group": e.nodes.groups.evicted, "point_of_new_series": e.seriesRefused,
+			"profile": e.hotspots.Evicted(), "trace": e.assembly.traces.Evicted, "series": e.measures.series.Evicted, "line": e.logbook.lines.Evicted,
+			"service": g.services.Evicted, "call": g.calls.Evicted, "operation": g.operations.Evicted,
+			"dependency": g.dependencies.Evicted, "instance": g.instances.Evicted,
+			"feature": g.dropped, "template": e.logbook.miner.Known.Evicted, "ordinary_line": e.logbook.flows.Evicted, "ordinary_template": e.logbook.plain.Known.Evicted, "kernel_event": e.kernel.evicted,
+			"incident": e.book.refusedIncidents, "summary": e.measures.nodes.summaries.Evicted, "reported_group": e.measures.nodes.groups.Evicted, "point_of_new_series": e.measures.seriesRefused,
 		},
-		SkippedSpans: e.assembly.skipped, Late: e.late, FrequentPoints: e.frequentPoints,
+		SkippedSpans: e.assembly.skipped, Late: e.time.Late, FrequentPoints: e.measures.frequentPoints,
 	}
 }

@@ -6,19 +6,20 @@ package correlate
 import (
 	"cmp"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
 // learnSteps learns in which order a run logs and calls. Each step is stored with the one before it.
 // If code returns or throws early, the step that no longer follows the last one shows where.
-func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i, asker int, weight float32) {
+func (l *learner) learnSteps(id model.TraceID, t *openTrace, runs []execution, i, asker int, weight float32) {
 	run := &runs[i]
 	children := run.children
 	if run.op.key.kind == kindClient {
 		children = nil // client operations are often named by a method only, and call different services
 	}
-	e.run++
-	w := walk{run: e.run, op: run.op, slot: e.slotOf(run.end), asker: asker, weight: weight}
+	l.run++
+	w := walk{run: l.run, op: run.op, slot: l.time.Of(run.end), asker: asker, weight: weight}
 	for at := 0; at < len(run.notes) || len(children) > 0; {
 		if len(children) > 0 && runs[children[0]].op.key.kind == kindConsumer {
 			children = children[1:] // a consumer runs later, at a time of its own
@@ -26,17 +27,17 @@ func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i,
 		}
 		if len(children) > 0 && (at == len(run.notes) || runs[children[0]].start < t.notes[run.notes[at]].time) {
 			label := runs[children[0]].op.label
-			f := e.graph.feature(run.op, featureChild, label, label)
+			f := l.graph.feature(run.op, featureChild, label, label)
 			w.step(f, run.reference(id))
 			if f != nil && f.callee == "" {
-				f.callee = e.calleeOfChild(runs, children[0])
+				f.callee = l.calleeOfChild(runs, children[0])
 			}
 			children = children[1:]
 			continue
 		}
 		n := &t.notes[run.notes[at]]
 		at++
-		if f := e.graph.feature(run.op, n.kind(), n.statement(), n.template.text); f != nil {
+		if f := l.graph.feature(run.op, n.kind(), n.statement(), n.template.Text); f != nil {
 			f.describe(n)
 			ref := run.reference(id)
 			ref.time, ref.uid = n.time, n.uid
@@ -44,14 +45,14 @@ func (e *Engine) learnSteps(id model.TraceID, t *openTrace, runs []execution, i,
 		}
 	}
 	if w.last != nil {
-		run.op.active.observe(w.slot, sample{n: weight})
+		run.op.active.Observe(w.slot, baseline.Sample{N: weight})
 		run.op.activeOf = run.op.activeOf.with(asker)
-		e.graph.endWith(&w)
+		l.graph.endWith(&w)
 	}
 }
 
 // calleeOfChild is the service of a child span or, for a call, the service that is called.
-func (e *Engine) calleeOfChild(runs []execution, child int) string {
+func (l *learner) calleeOfChild(runs []execution, child int) string {
 	run := &runs[child]
 	switch {
 	case run.op.key.kind != kindClient:
@@ -59,7 +60,7 @@ func (e *Engine) calleeOfChild(runs []execution, child int) string {
 	case len(run.children) > 0:
 		return runs[run.children[0]].op.key.service
 	case run.peer != "":
-		return e.graph.named(run.peer)
+		return l.graph.named(run.peer)
 	}
 	return ""
 }
@@ -78,7 +79,7 @@ func (g *graph) endWith(w *walk) {
 		f.end.before = f
 	}
 	f.end.askers = f.end.askers.with(w.asker)
-	f.end.hits.observe(w.slot, sample{n: w.weight})
+	f.end.hits.Observe(w.slot, baseline.Sample{N: w.weight})
 }
 
 // walk is the state of going through the steps of one run.
@@ -102,7 +103,7 @@ func (w *walk) step(f *feature, ref reference) {
 	}
 	f.run = w.run
 	f.askers = f.askers.with(w.asker)
-	f.hits.observe(w.slot, sample{n: w.weight})
+	f.hits.Observe(w.slot, baseline.Sample{N: w.weight})
 	f.evidence.add(ref)
 	f.wanders = f.wanders || f.before != w.last
 	w.last = f
@@ -125,7 +126,7 @@ func (n *note) kind() featureKind {
 // describe copies what a template does not hold from a log line.
 func (f *feature) describe(n *note) {
 	if f.place == "" {
-		f.place = cmp.Or(n.place, n.template.codePlace())
+		f.place = cmp.Or(n.place, n.template.CodePlace())
 	}
 	if n.quote != "" {
 		f.quote = n.quote

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -103,21 +104,21 @@ func TestStepsThatInputsChooseAreNoSign(t *testing.T) {
 }
 
 func TestOneBadMomentOfManyCallsIsNoIncident(t *testing.T) {
-	h := history{worth: slotWorth}
-	log := func(millis, n float64) sample {
+	h := baseline.History{Worth: baseline.DurationsWorth}
+	log := func(millis, n float64) baseline.Sample {
 		low, high := logSample(model.Nanos(millis/2*1e6), 1), logSample(model.Nanos(millis*2*1e6), 1)
-		low.add(high)
-		return low.times(float32(n) / 2)
+		low.Add(high)
+		return times(low, float32(n)/2)
 	}
 	for slot := range int64(30) {
-		h.observe(1000+slot, log(9, 120))
+		h.Observe(1000+slot, log(9, 120))
 	}
-	h.observe(1030, log(64, 120))
-	assert.Less(t, riseOf(&h).ratio, float64(alarmStrength))
+	h.Observe(1030, log(64, 120))
+	assert.Less(t, baseline.RiseOf(&h).Ratio, float64(baseline.AlarmStrength))
 	for slot := range int64(3) {
-		h.observe(1031+slot, log(64, 120))
+		h.Observe(1031+slot, log(64, 120))
 	}
-	assert.Greater(t, riseOf(&h).ratio, float64(alarmStrength), "a moment that lasts is one")
+	assert.Greater(t, baseline.RiseOf(&h).Ratio, float64(baseline.AlarmStrength), "a moment that lasts is one")
 }
 
 func TestWayIsComparedWithTheOthersUntilItHasAPast(t *testing.T) {
@@ -131,20 +132,20 @@ func TestWayIsComparedWithTheOthersUntilItHasAPast(t *testing.T) {
 			if callee == "slow" {
 				millis = 400
 			}
-			c.gap.observe(1000+slot, logSample(millis*1_000_000, 1).times(4))
+			c.gap.Observe(1000+slot, times(logSample(millis*1_000_000, 1), 4))
 		}
 	}
-	usual := e.usualWay()
+	usual := e.runs.usualWay()
 	slow := e.graph.call("front", "slow")
-	assert.Greater(t, usual.exceeds(slow).ratio, float64(alarmStrength))
-	assert.EqualValues(t, 1000, usual.exceeds(slow).slot)
-	assert.Zero(t, usual.exceeds(e.graph.call("front", "a")).ratio)
-	slow.gap.advance(1004 + recentSlots)
-	assert.Zero(t, usual.exceeds(slow).ratio, "now it is what it is")
+	assert.Greater(t, usual.exceeds(slow).Ratio, float64(baseline.AlarmStrength))
+	assert.EqualValues(t, 1000, usual.exceeds(slow).Bucket)
+	assert.Zero(t, usual.exceeds(e.graph.call("front", "a")).Ratio)
+	slow.gap.Advance(1004 + baseline.Recent)
+	assert.Zero(t, usual.exceeds(slow).Ratio, "now it is what it is")
 }
 
-func (s sample) times(n float32) sample {
-	return sample{n: s.n * n, sum: s.sum * n, square: s.square * n}
+func times(s baseline.Sample, n float32) baseline.Sample {
+	return baseline.Sample{N: s.N * n, Sum: s.Sum * n, Square: s.Square * n}
 }
 
 func TestLostServerSpanIsNoSlowWay(t *testing.T) {

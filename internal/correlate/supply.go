@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -41,7 +43,7 @@ type supply struct {
 	limit   float64 // of what is used; 0 if the metric is what is left
 	left    bool    // the metric is what is left
 	on      string  // mount point or volume
-	trend   trend
+	trend   baseline.Trend
 	added   model.Nanos
 	first   model.Nanos // time of the first value in the trend
 	settles bool        // it grows while the program that uses it starts
@@ -63,12 +65,12 @@ func supplyOf(m *model.Metric, attributes model.Attributes) *supply {
 		}
 		return false
 	}
-	state, on := firstOf(attributes, "state", semconv.SystemMemoryState, semconv.SystemFilesystemState), ""
+	state, on := attributes.FirstText("state", semconv.SystemMemoryState, semconv.SystemFilesystemState), ""
 	if !has("memory") {
-		on = firstOf(attributes, "mountpoint", semconv.SystemFilesystemMountpoint, semconv.K8sVolumeName, "device", semconv.SystemDevice)
+		on = attributes.FirstText("mountpoint", semconv.SystemFilesystemMountpoint, semconv.K8sVolumeName, "device", semconv.SystemDevice)
 	}
 	none := math.Inf(-1)
-	found := &supply{on: kept(on), high: none, earlier: none, latest: none, settles: has("memory")}
+	found := &supply{on: bound.Copy(on), high: none, earlier: none, latest: none, settles: has("memory")}
 	switch {
 	case has("filesystem", "volume") && state == "free", has("filesystem", "volume", "memory") && strings.HasSuffix(m.Name, ".available"):
 		found.left = true
@@ -82,15 +84,6 @@ func supplyOf(m *model.Metric, attributes model.Attributes) *supply {
 		return nil
 	}
 	return found
-}
-
-func firstOf(attributes model.Attributes, keys ...string) string {
-	for _, key := range keys {
-		if v, found := attributes.Get(key); found {
-			return v.Text()
-		}
-	}
-	return ""
 }
 
 // used is the use that counts towards the limit.
@@ -113,11 +106,11 @@ func (s *supply) add(x float64, t model.Nanos) {
 		return
 	}
 	y := s.used(x)
-	if s.n++; s.n%minTrend == 0 {
+	if s.n++; s.n%baseline.MinTrend == 0 {
 		s.high, s.earlier, s.latest = max(s.high, s.earlier), s.latest, math.Inf(-1)
 	}
 	s.latest = max(s.latest, y)
-	s.trend.add(y, t)
+	s.trend.Add(y, t)
 }
 
 // until estimates in how many seconds it is used up, at the earliest and at the latest.
@@ -126,7 +119,7 @@ func (s *supply) until(x float64) (earliest, latest float64, ok bool) {
 	if turned := !math.IsInf(s.high, -1); turned && y <= s.high+beyondHigh*(s.limit-s.high) {
 		return 0, 0, false
 	}
-	earliest, latest, ok = s.trend.until(s.limit, y)
+	earliest, latest, ok = s.trend.Until(s.limit, y)
 	return earliest, latest, ok && latest <= horizon
 }
 
@@ -134,8 +127,8 @@ func (s *supply) until(x float64) (earliest, latest float64, ok bool) {
 func (s *supply) scarce(x float64) bool { return s.left || x >= s.limit/2 }
 
 // supplySign makes an anomaly of a resource that will be used up within the hour.
-func (e *Engine) supplySign(s *series) *sign {
-	if s.supply == nil || !s.supply.scarce(s.newest) || e.now > s.last+model.Nanos(recentSlots)*e.slotWidth() {
+func (d *seriesDetector) supplySign(s *series) *sign {
+	if s.supply == nil || !s.supply.scarce(s.newest) || d.time.Now > s.last+model.Nanos(baseline.Recent)*d.time.Width() {
 		return nil
 	}
 	earliest, latest, ok := s.supply.until(s.newest)
@@ -145,8 +138,8 @@ func (e *Engine) supplySign(s *series) *sign {
 	line := &s.supply.trend
 	g := &sign{
 		key:   signKey{service: s.service.name, class: classResource, what: s.name, peer: "trend"},
-		onset: s.last - min(s.last, model.Nanos(minTrend)*trendGrain), last: s.last, strength: line.strength(),
-		before: s.supply.used(line.first), after: s.newest, unit: s.unit, count: line.n, pod: s.service.pod, node: s.service.node,
+		onset: s.last - min(s.last, model.Nanos(baseline.MinTrend)*trendGrain), last: s.last, strength: line.Strength(),
+		before: s.supply.used(line.First), after: s.newest, unit: s.unit, count: line.N, pod: s.service.pod, node: s.service.node,
 		text: fmt.Sprintf("%s of %s rises along a line, is at %s and will be used up between %s and %s", supplyWord(s), s.service.name,
 			quantity(s.newest, s.unit), clock(s.last+model.Nanos(earliest*1e9)), clock(s.last+model.Nanos(latest*1e9))),
 		brief: fmt.Sprintf("%s of %s will be used up in %s", supplyWord(s), s.service.name, span(earliest)),
@@ -184,9 +177,9 @@ func supplyWord(s *series) string {
 
 // predictions lists when resources of the affected services will be used up, where their use follows a
 // line.
-func (e *Engine) predictions(g *group) []model.Prediction {
+func (ms *measures) predictions(g *group) []model.Prediction {
 	var list []model.Prediction
-	for _, held := range e.series.all() {
+	for _, held := range ms.series.All() {
 		s := *held
 		if s.supply == nil || !g.concerns(s.service.name) {
 			continue
@@ -199,7 +192,7 @@ func (e *Engine) predictions(g *group) []model.Prediction {
 			Description: fmt.Sprintf("%s of %s is used up in %s to %s (%s is %s now)",
 				supplyWord(s), s.service.name, span(earliest), span(latest), s.name, quantity(s.newest, s.unit)),
 			Expected:    model.TimeRange{Start: s.last + model.Nanos(earliest*1e9), End: s.last + model.Nanos(latest*1e9)},
-			Probability: minFit,
+			Probability: baseline.MinFit,
 			Entity:      serviceEntity(s.service.name),
 			Evidence:    []model.EvidenceRef{{Kind: model.EvidenceMetric, ID: s.id, Time: s.last, Description: "follows a line"}},
 		})

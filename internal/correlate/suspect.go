@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -62,7 +63,7 @@ const inherited = 0.2
 const together = 120 * 1_000_000_000
 
 // suspects groups signs by service and scores the services.
-func (e *Engine) suspects(signs []*sign) []*suspect {
+func (r *ranker) suspects(signs []*sign) []*suspect {
 	byName := map[string]*suspect{}
 	of := func(name string) *suspect {
 		if byName[name] == nil {
@@ -70,9 +71,9 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 		}
 		return byName[name]
 	}
-	known := slices.Concat(e.groups, e.resolved)
-	markNewFaults(signs, known, func(service string) model.Nanos { return datedAt(e, service) }, e.dependsOn)
-	blame, over := e.blame(signs), outlived(signs, known, e.slotWidth(), e.changedAt)
+	known := slices.Concat(r.book.groups, r.book.resolved)
+	markNewFaults(signs, known, func(service string) model.Nanos { return datedAt(r.topology, service) }, r.topology.dependsOn)
+	blame, over := r.blame(signs), outlived(signs, known, r.time.Width(), r.topology.changedAt)
 	for _, s := range signs {
 		if s.opening() && !over[s] {
 			of(blame[s]).take(s)
@@ -89,11 +90,11 @@ func (e *Engine) suspects(signs []*sign) []*suspect {
 	for _, s := range byName {
 		s.date()
 	}
-	e.linkSuspects(byName)
+	r.linkSuspects(byName)
 	list := slices.SortedFunc(maps.Values(byName), func(a, b *suspect) int { return cmp.Compare(a.service, b.service) })
-	alarmAt := e.alarmAt()
+	alarmAt := r.threshold.alarmAt()
 	for _, s := range list {
-		s.weigh(byName, e.dated())
+		s.weigh(byName, r.time.Dated())
 		s.alarm = s.alarms(alarmAt)
 	}
 	slices.SortStableFunc(list, func(a, b *suspect) int {
@@ -130,7 +131,7 @@ func (s *suspect) date() {
 // blame returns which end of a slow edge is held to be slow: the one that more of
 // its edges are slow of, for a fault on the way into a host hits them all; the
 // callee if that does not decide.
-func (e *Engine) blame(signs []*sign) map[*sign]string {
+func (r *ranker) blame(signs []*sign) map[*sign]string {
 	slow, all, resource := map[string]float64{}, map[string]float64{}, map[string]bool{}
 	for _, s := range signs {
 		switch {
@@ -138,11 +139,11 @@ func (e *Engine) blame(signs []*sign) map[*sign]string {
 			slow[s.key.service]++
 			slow[s.key.peer]++
 		case s.key.class == classResource, s.key.class == classKernel:
-			resource[s.key.service] = resource[s.key.service] || s.alarms(alarmStrength)
+			resource[s.key.service] = resource[s.key.service] || s.alarms(baseline.AlarmStrength)
 		}
 	}
-	for key, c := range e.graph.calls.all() {
-		if e.judged-(*c).gap.head < recentSlots {
+	for key, c := range r.graph.calls.All() {
+		if r.time.Judged-(*c).gap.Head < baseline.Recent {
 			all[key.caller]++
 			all[key.callee]++
 		}
@@ -161,7 +162,7 @@ func (e *Engine) blame(signs []*sign) map[*sign]string {
 			blame[s] = caller
 		}
 	}
-	e.blamePools(signs, blame)
+	r.blamePools(signs, blame)
 	return blame
 }
 
@@ -170,17 +171,17 @@ func (s *sign) way() bool {
 	return s.key.class == classEdge || s.dependency && s.key.class == classSelf
 }
 
-func (e *Engine) linkSuspects(byName map[string]*suspect) {
-	for key := range e.graph.calls.all() {
+func (r *ranker) linkSuspects(byName map[string]*suspect) {
+	for key := range r.graph.calls.All() {
 		if s := byName[key.caller]; s != nil && byName[key.callee] != nil && key.caller != key.callee {
 			s.callees = append(s.callees, key.callee)
 		}
 	}
-	findCaches(e, byName)
-	throttled := e.throttled(byName)
+	findCaches(r, byName)
+	throttled := r.throttled(byName)
 	for _, s := range byName {
 		slices.Sort(s.callees)
-		e.findNeighbour(s, throttled)
+		r.findNeighbour(s, throttled)
 	}
 }
 
@@ -245,14 +246,14 @@ func (s *suspect) explained(byName map[string]*suspect, dated model.Nanos) (fail
 		slows = max(slows, callee.weightIn(since, classKernel, classResource, classEdge, classSelf))
 		if k := callee.best[classKernel]; k != nil && k.novel || callee.best[classSilent] != nil {
 			// Few events are enough: without a server nothing is served.
-			s.spared, fails, slows = true, maxStrength, maxStrength
+			s.spared, fails, slows = true, baseline.MaxStrength, baseline.MaxStrength
 		}
 	}
 	if s.neighbour != "" {
-		s.spared, slows = true, maxStrength
+		s.spared, slows = true, baseline.MaxStrength
 	}
 	if s.cache != "" {
-		s.spared, fails, slows = true, maxStrength, maxStrength
+		s.spared, fails, slows = true, baseline.MaxStrength, baseline.MaxStrength
 	}
 	return fails, slows
 }

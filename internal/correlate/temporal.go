@@ -10,9 +10,9 @@ import (
 )
 
 // temporal correlates anomalies that began within one window of the first.
-func temporal(e *Engine, g *group, signs []*sign) []*model.Correlation {
+func temporal(de *describer, g *group, signs []*sign) []*model.Correlation {
 	var near []*sign
-	window := 2 * e.slotWidth()
+	window := 2 * de.time.Width()
 	for _, s := range signs {
 		if s.onset-signs[0].onset <= window {
 			near = append(near, s)
@@ -23,6 +23,6 @@ func temporal(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	}
 	apart := near[len(near)-1].onset - near[0].onset
 	score := 1 - float64(apart)/float64(2*window)
-	return []*model.Correlation{e.joined(g, model.CorrelationTemporal, "onset", near, score,
+	return []*model.Correlation{de.joined(g, model.CorrelationTemporal, "onset", near, score,
 		fmt.Sprintf("%d changes set in within %s, at %s", len(near), millis(float64(apart)/1e6), clock(near[0].onset)))}
 }

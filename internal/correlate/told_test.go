@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -68,21 +69,21 @@ func TestStepsThatWereMissedAreUsualStill(t *testing.T) {
 }
 
 func TestWhatLastsForLongIsUsual(t *testing.T) {
-	var runs, hits history
+	var runs, hits baseline.History
 	slot := int64(1000)
 	for range 200 {
 		slot++
-		runs.observe(slot, sample{n: 10})
-		hits.advance(slot)
+		runs.Observe(slot, baseline.Sample{N: 10})
+		hits.Advance(slot)
 	}
 	since := slot + 1
-	share := func() float64 { return float64(hits.old.n) / float64(runs.old.n) }
+	share := func() float64 { return float64(hits.Old.N) / float64(runs.Old.N) }
 	fails := func(slots int) {
 		for range slots {
 			slot++
-			runs.observe(slot, sample{n: 10})
-			hits.observe(slot, sample{n: 10})
-			hits.keepShare(since, &runs, 0.05)
+			runs.Observe(slot, baseline.Sample{N: 10})
+			hits.Observe(slot, baseline.Sample{N: 10})
+			hits.KeepShare(since, &runs, 0.05)
 		}
 	}
 	fails(400)
@@ -114,18 +115,18 @@ func TestWhatWasOverBeforeExplainsNothing(t *testing.T) {
 func TestAGroupThatIsMergedLeavesItsCause(t *testing.T) {
 	e, err := New(Config{})
 	require.NoError(t, err)
-	e.now = begin
+	e.time.Now = begin
 	cart := suspectOf("cart", signOf("cart", classResource, "disk", begin))
 	pay := suspectOf("pay", signOf("pay", classSelf, "y", begin))
 	cart.score, pay.score = 20, 80
-	e.admit(&incident{suspects: []*suspect{cart}})
-	e.admit(&incident{suspects: []*suspect{pay}})
-	require.Len(t, e.groups, 2)
-	e.admit(&incident{suspects: []*suspect{pay, cart}})
+	e.admission.admit(&incident{suspects: []*suspect{cart}})
+	e.admission.admit(&incident{suspects: []*suspect{pay}})
+	require.Len(t, e.book.groups, 2)
+	e.admission.admit(&incident{suspects: []*suspect{pay, cart}})
 	e.report(begin)
-	require.Len(t, e.groups, 1)
-	assert.Equal(t, "pay", e.groups[0].cause())
-	assert.True(t, e.groups[0].concerns("cart"))
+	require.Len(t, e.book.groups, 1)
+	assert.Equal(t, "pay", e.book.groups[0].cause())
+	assert.True(t, e.book.groups[0].concerns("cart"))
 }
 
 func TestRequestsThatSucceedAreNotAffectedByWhatFailsWithin(t *testing.T) {

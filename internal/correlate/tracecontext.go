@@ -11,7 +11,7 @@ import (
 )
 
 // traceContext correlates anomalies that share a trace in their evidence.
-func traceContext(e *Engine, g *group, signs []*sign) []*model.Correlation {
+func traceContext(de *describer, g *group, signs []*sign) []*model.Correlation {
 	byTrace := map[string][]*sign{}
 	var order []string
 	for _, s := range signs {
@@ -32,7 +32,7 @@ func traceContext(e *Engine, g *group, signs []*sign) []*model.Correlation {
 	var list []*model.Correlation
 	for _, trace := range order {
 		if part := byTrace[trace]; len(part) > 1 {
-			list = append(list, e.joined(g, model.CorrelationTraceContext, "same_trace", part, 1,
+			list = append(list, de.joined(g, model.CorrelationTraceContext, "same_trace", part, 1,
 				fmt.Sprintf("%d changes show in trace %s", len(part), trace)))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/correlate/report"
 	"github.com/tapio/tapio/internal/model"
 )
@@ -33,20 +34,20 @@ const (
 )
 
 // trafficSign makes an anomaly of an entry service that gets only a fraction of its requests.
-func (e *Engine) trafficSign(s *service, slot int64) *sign {
+func (rd *runDetector) trafficSign(s *service, slot int64) *sign {
 	first := s.first
 	if first == 0 {
 		first, slot = s.counted, min(slot, s.countedTo)
 	}
-	if s.requests == nil || first == 0 || slot-e.slotOf(first) < trafficKnown || e.fleeting(s.name) {
+	if s.requests == nil || first == 0 || slot-rd.time.Of(first) < trafficKnown || rd.topology.fleeting(s.name) {
 		return nil
 	}
-	s.requests.advance(slot)
-	known := float64(remembered(slot - recentSlots - e.slotOf(first) + 1))
-	usual := float64(s.requests.old.n) / max(known, 1)
+	s.requests.Advance(slot)
+	known := float64(baseline.Remembered(slot - baseline.Recent - rd.time.Of(first) + 1))
+	usual := float64(s.requests.Old.N) / max(known, 1)
 	recent := 0.0
 	for at := slot - dropSlots + 1; at <= slot; at++ {
-		recent += float64(s.requests.at(at).n)
+		recent += float64(s.requests.At(at).N)
 	}
 	rate := recent / dropSlots
 	lowest := float64(s.lowest)
@@ -54,16 +55,16 @@ func (e *Engine) trafficSign(s *service, slot int64) *sign {
 		s.lowest = float32(min(rate, cmpOr(lowest*lowestGrowth, rate)))
 		return nil
 	}
-	if rate > lowest/2 || lowest == 0 || e.graph.hasCallers(s.name) {
+	if rate > lowest/2 || lowest == 0 || rd.graph.hasCallers(s.name) {
 		return nil
 	}
 	since := slot
-	for since > slot-recentSlots+1 && float64(s.requests.at(since-1).n) <= dropTo*usual {
+	for since > slot-baseline.Recent+1 && float64(s.requests.At(since-1).N) <= dropTo*usual {
 		since--
 	}
 	n, span := 0.0, float64(slot-since+1)
 	for at := since; at <= slot; at++ {
-		n += float64(s.requests.at(at).n)
+		n += float64(s.requests.At(at).N)
 	}
 	expected := usual * span
 	if span < dropSlots || n == 0 || n >= dropTo*expected {
@@ -73,15 +74,15 @@ func (e *Engine) trafficSign(s *service, slot int64) *sign {
 	if n > 0 {
 		ratio += n * math.Log(n/expected)
 	}
-	found := e.newSign(s, classSilent, trafficWhat, "", change{slot: since, ratio: 2 * ratio / dropDispersion})
+	found := newSign(rd.time, s, classSilent, trafficWhat, "", baseline.ChangePoint{Bucket: since, Ratio: 2 * ratio / dropDispersion})
 	found.count = int(expected - n)
-	found.before, found.after, found.unit = usual/e.slotSeconds(), n/span/e.slotSeconds(), "1/s"
+	found.before, found.after, found.unit = usual/rd.time.Seconds(), n/span/rd.time.Seconds(), "1/s"
 	found.text = fmt.Sprintf("%s receives %s requests/s instead of %s since %s", s.name, report.Rounded(found.after), report.Rounded(found.before), clock(found.onset))
 	found.brief = fmt.Sprintf("%s receives far less traffic: %s requests/s (baseline %s)", s.name, report.Rounded(found.after), report.Rounded(found.before))
-	found.evidence = e.requestsOf(s)
+	found.evidence = rd.topology.requestsOf(s)
 	found.keepOut = func() {
 		if s.requests != nil {
-			s.requests.keepOut(since)
+			s.requests.KeepOut(since)
 		}
 	}
 	return found
@@ -94,11 +95,9 @@ func cmpOr(x, otherwise float64) float64 {
 	return x
 }
 
-func (e *Engine) slotSeconds() float64 { return float64(e.slotWidth()) / 1e9 }
-
 // requestsOf is evidence of the requests of a service.
-func (e *Engine) requestsOf(s *service) []model.EvidenceRef {
-	for _, held := range e.graph.operations.all() {
+func (t *topology) requestsOf(s *service) []model.EvidenceRef {
+	for _, held := range t.graph.operations.All() {
 		if o := *held; o.service == s && o.key.kind == kindServer {
 			return o.evidence.evidence("one of the requests")
 		}

@@ -4,17 +4,28 @@
 package correlate
 
 import (
+	"github.com/tapio/tapio/internal/correlate/baseline"
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/correlate/failure"
 )
 
 // Two simultaneous faults are two incidents, even if both affect the same caller, unless one may
 // explain the other: one service depends on the other, or both share a place.
 
+// divider divides the candidates into sets that one cause explains.
+type divider struct {
+	time     *bucket.Time
+	graph    *graph
+	topology *topology
+	hosts    *hosts
+	book     *incidentBook
+}
+
 // ownFault reports whether the candidate is at fault by evidence of its own, which no callee explains
 // and which is not a failure that it passes on.
 func (s *suspect) ownFault() bool {
 	r := s.reason
-	if !s.alarm || s.spared || s.neighbour != "" || r == nil || r.passed >= mostlyPassed || !s.exact() || r.strength < alarmStrength {
+	if !s.alarm || s.spared || s.neighbour != "" || r == nil || r.passed >= mostlyPassed || !s.exact() || r.strength < baseline.AlarmStrength {
 		return false
 	}
 	switch r.key.class {
@@ -30,24 +41,24 @@ func (s *suspect) ownFault() bool {
 }
 
 // unrelated reports whether two candidates are two faults.
-func (e *Engine) unrelated(a, b *suspect) bool {
-	return a.ownFault() && b.ownFault() && e.twoFaults(a.service, a.reason, b.service, b.reason)
+func (d *divider) unrelated(a, b *suspect) bool {
+	return a.ownFault() && b.ownFault() && d.twoFaults(a.service, a.reason, b.service, b.reason)
 }
 
 // unrelatedTo reports whether the candidate is another fault than the cause of the group.
-func (e *Engine) unrelatedTo(g *group, s *suspect) bool {
+func (d *divider) unrelatedTo(g *group, s *suspect) bool {
 	cause := &g.ranking[0]
 	return cause.own && s.ownFault() && !g.place.hits(s.service) && g.members[s.reason.key] == nil &&
-		e.twoFaults(cause.service, cause.reason, s.service, s.reason)
+		d.twoFaults(cause.service, cause.reason, s.service, s.reason)
 }
 
 // twoFaults reports whether nothing connects two services, and their reasons differ in kind or in
 // onset.
-func (e *Engine) twoFaults(a string, first *sign, b string, then *sign) bool {
-	if a == b || e.samePlace(a, b) || e.dependsOn(a, b) && !first.itsOwn() || e.dependsOn(b, a) && !then.itsOwn() {
+func (d *divider) twoFaults(a string, first *sign, b string, then *sign) bool {
+	if a == b || d.topology.samePlace(a, b) || d.topology.dependsOn(a, b) && !first.itsOwn() || d.topology.dependsOn(b, a) && !then.itsOwn() {
 		return false
 	}
-	apart := max(first.onset, then.onset)-min(first.onset, then.onset) > e.dated()
+	apart := max(first.onset, then.onset)-min(first.onset, then.onset) > d.time.Dated()
 	return apart || !first.alike(then)
 }
 
@@ -59,9 +70,9 @@ func (s *sign) alike(o *sign) bool {
 
 // apartGroups reports whether two groups are different faults, so that an affected service in common
 // does not merge them.
-func (e *Engine) apartGroups(g, o *group) bool {
+func (d *divider) apartGroups(g, o *group) bool {
 	a, b := &g.ranking[0], &o.ranking[0]
-	return g.apart(o) || a.own && b.own && e.twoFaults(a.service, a.reason, b.service, b.reason)
+	return g.apart(o) || a.own && b.own && d.twoFaults(a.service, a.reason, b.service, b.reason)
 }
 
 // itsOwn reports whether traces show runs that fail although no call of them failed, so that callees

@@ -6,13 +6,23 @@ package correlate
 import (
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/bucket"
 	"github.com/tapio/tapio/internal/model"
 )
+
+// spread finds out whom an incident affects.
+type spread struct {
+	time     *bucket.Time
+	graph    *graph
+	topology *topology
+	requests *requests
+	book     *incidentBook
+}
 
 // upstreamOf returns the services whose requests may be affected by the group's cause: the cause,
 // services at its place, and direct or indirect callers whose calls are affected. A service stays in
 // the set after its calls have recovered.
-func (e *Engine) upstreamOf(g *group) map[string]bool {
+func (sp *spread) upstreamOf(g *group) map[string]bool {
 	queue := []string{g.cause()}
 	if g.place != nil {
 		queue = append(queue, g.place.hit...)
@@ -25,20 +35,20 @@ func (e *Engine) upstreamOf(g *group) map[string]bool {
 		seen[s], g.reached[s] = true, true
 	}
 	callers := map[string][]string{}
-	for key := range e.graph.calls.all() {
+	for key := range sp.graph.calls.All() {
 		callers[key.callee] = append(callers[key.callee], key.caller)
 	}
-	since := e.slotOf(g.span().Start)
+	since := sp.time.Of(g.span().Start)
 	for len(queue) > 0 {
 		callee := queue[0]
 		queue = queue[1:]
 		for _, caller := range callers[callee] {
-			if !seen[caller] && (g.reached[caller] || e.suffers(caller, callee, since)) {
+			if !seen[caller] && (g.reached[caller] || sp.suffers(caller, callee, since)) {
 				seen[caller], g.reached[caller] = true, true
 				queue = append(queue, caller)
 			}
 		}
-		for _, waiting := range e.waitingFor(g, callee) {
+		for _, waiting := range sp.topology.waitingFor(g, callee) {
 			if !seen[waiting] {
 				seen[waiting], g.reached[waiting] = true, true
 				queue = append(queue, waiting)
@@ -51,19 +61,19 @@ func (e *Engine) upstreamOf(g *group) map[string]bool {
 // suffers reports whether calls from one service to another may be affected since a bucket: some
 // failed or were slow, they stopped (as with a refused connection), or their outcome is unknown. A
 // service that made no calls is not affected.
-func (e *Engine) suffers(caller, callee string, since int64) bool {
-	held := e.outcomes.peek(outcomeKey{requestCall, caller, callee})
+func (sp *spread) suffers(caller, callee string, since int64) bool {
+	held := sp.requests.outcomes.Peek(outcomeKey{requestCall, caller, callee})
 	if held == nil {
 		return true
 	}
 	o := *held
-	at := o.between(since+1, e.judged)
+	at := o.between(since+1, sp.time.Judged)
 	if at.n == 0 {
 		return o.between(since-idleSlots, since).n > 0
 	}
-	by := o.usual(before(slices.Concat(e.groups, e.resolved), caller, callee, e.slotOf, since))
+	by := o.usual(before(slices.Concat(sp.book.groups, sp.book.resolved), caller, callee, sp.time.Of, since))
 	f, s := excessOf(at, by)
-	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n)) || longer(at, by, e.judged-since)
+	return o.slowAfter == 0 || f >= max(1, minHitShare*float64(at.n)) || s >= max(1, minSlowShare*float64(at.n)) || longer(at, by, sp.time.Judged-since)
 }
 
 // before is the last bucket of the baseline of calls: the one before the earliest incident that

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -19,14 +20,14 @@ type way struct {
 }
 
 // minEdges is how many edges a baseline needs.
-const minEdges = minBefore
+const minEdges = baseline.LeastBefore
 
 // usualWay computes the baseline from the edges in use.
-func (e *Engine) usualWay() way {
+func (rd *runDetector) usualWay() way {
 	var means []float64
-	for _, c := range e.graph.calls.all() {
-		if total := (*c).gap.total(); (*c).paired && total.n >= minAfter {
-			means = append(means, total.mean())
+	for _, c := range rd.graph.calls.All() {
+		if total := (*c).gap.Total(); (*c).paired && total.N >= baseline.LeastAfter {
+			means = append(means, total.Mean())
 		}
 	}
 	if len(means) < minEdges {
@@ -39,26 +40,26 @@ func (e *Engine) usualWay() way {
 
 // exceeds returns how much longer than the baseline calls of an edge without a history spend on the
 // network.
-func (w way) exceeds(c *call) change {
-	total := c.gap.total()
-	if w.edges == 0 || !c.paired || c.gap.old.n > 0 || total.n < minBefore {
-		return change{}
+func (w way) exceeds(c *call) baseline.ChangePoint {
+	total := c.gap.Total()
+	if w.edges == 0 || !c.paired || c.gap.Old.N > 0 || total.N < baseline.LeastBefore {
+		return baseline.ChangePoint{}
 	}
-	rise := total.mean() - w.center
+	rise := total.Mean() - w.center
 	if rise <= 0 {
-		return change{}
+		return baseline.ChangePoint{}
 	}
-	spread := w.spread*w.spread + priorSpread/float64(total.n)
-	return change{
-		slot: c.gap.oldest(), ratio: rise * rise / spread, after: total,
-		before: sample{n: float32(w.edges), sum: float32(float64(w.edges) * w.center)},
+	spread := w.spread*w.spread + baseline.PriorSpread/float64(total.N)
+	return baseline.ChangePoint{
+		Bucket: c.gap.Oldest(), Ratio: rise * rise / spread, After: total,
+		Before: baseline.Sample{N: float32(w.edges), Sum: float32(float64(w.edges) * w.center)},
 	}
 }
 
 // paired reports whether both ends of the calls are known.
 func (g *graph) paired(caller, callee string) bool {
 	for _, derived := range [...]bool{false, true} {
-		if c := g.calls.peek(callKey{caller, callee, derived}); c != nil && (*c).paired {
+		if c := g.calls.Peek(callKey{caller, callee, derived}); c != nil && (*c).paired {
 			return true
 		}
 	}
@@ -74,24 +75,24 @@ func (g *graph) describeWay(s *sign, key callKey, since int64) {
 		return
 	}
 	s.key.class, s.key.service, s.key.what, s.key.peer = classSelf, key.caller, "calls of "+key.callee, ""
-	if caller := g.services.peek(key.caller); caller != nil {
+	if caller := g.services.Peek(key.caller); caller != nil {
 		s.pod, s.node, s.label = (*caller).pod, (*caller).node, (*caller).label
 	}
 }
 
 // reached reports whether another caller reaches the callee as fast as before.
 func (g *graph) reached(key callKey, since int64) bool {
-	for other, held := range g.calls.all() {
+	for other, held := range g.calls.All() {
 		if other.callee != key.callee || other.caller == key.caller || !other.derived {
 			continue
 		}
-		var after sample
+		var after baseline.Sample
 		gap := &(*held).gap
-		for slot := max(since, gap.head-recentSlots+1); slot <= gap.head; slot++ {
-			after.add(gap.at(slot))
+		for slot := max(since, gap.Head-baseline.Recent+1); slot <= gap.Head; slot++ {
+			after.Add(gap.At(slot))
 		}
-		before := gap.total().minus(after)
-		if after.n >= minAfter && before.n > 0 && after.mean()-before.mean() < leastRise {
+		before := gap.Total().Minus(after)
+		if after.N >= baseline.LeastAfter && before.N > 0 && after.Mean()-before.Mean() < leastRise {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/tapio/tapio/internal/correlate/baseline"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -80,8 +81,8 @@ func (o outcome) scale() float64 {
 func hurt(o outcome, by norms) bool {
 	failed, slow := excessOf(o, by)
 	n := float64(o.n)
-	return failed+slow >= minHitRequests-0.5 && (failed >= minHitShare*n && surplus(float64(o.failed), n, by.failed) >= hintStrength ||
-		slow >= minSlowShare*n && surplus(float64(o.slow), n, by.slow) >= hintStrength)
+	return failed+slow >= minHitRequests-0.5 && (failed >= minHitShare*n && surplus(float64(o.failed), n, by.failed) >= baseline.HintStrength ||
+		slow >= minSlowShare*n && surplus(float64(o.slow), n, by.slow) >= baseline.HintStrength)
 }
 
 // longer reports whether half of the requests take half as long again as their median, or so many that
@@ -93,8 +94,8 @@ func longer(o outcome, by norms, slots int64) bool {
 		return false
 	}
 	_, slow := excessOf(o, by)
-	known := min(n, slotWorth*float64(slots))
-	return slow >= minHitRequests && slow >= minLongShare*n && surplus(float64(o.slow)/n*known, known, by.slow) >= hintStrength
+	known := min(n, baseline.DurationsWorth*float64(slots))
+	return slow >= minHitRequests && slow >= minLongShare*n && surplus(float64(o.slow)/n*known, known, by.slow) >= baseline.HintStrength
 }
 
 // surplus is twice the log-likelihood ratio of a share against the baseline, 0 if it is not larger.
@@ -111,7 +112,7 @@ func surplus(k, n, usual float64) float64 {
 
 // count adds the buckets up to the newest complete one, and judges whether requests have recovered.
 func (v *victim) count(o *outcomes, newest int64) {
-	for slot := max(v.upto+1, newest-recentSlots+1); slot <= newest; slot++ {
+	for slot := max(v.upto+1, newest-baseline.Recent+1); slot <= newest; slot++ {
 		at := v.seen(o.at(slot))
 		v.pending.add(at)
 		if at.n > 0 {
@@ -161,17 +162,17 @@ func (v *victim) calm(newest int64) bool {
 func (v *victim) idle(newest int64) bool { return newest-v.busy >= max(idleSlots, 2*v.every) }
 
 // follow finds what the group affects, and counts its requests.
-func (e *Engine) follow(g *group, newest int64) {
-	upstream := e.upstreamOf(g)
-	first := e.slotOf(g.span().Start) - 1
-	for key, held := range e.outcomes.all() {
+func (l *lifecycle) follow(g *group, newest int64) {
+	upstream := l.spread.upstreamOf(g)
+	first := l.time.Of(g.span().Start) - 1
+	for key, held := range l.requests.outcomes.All() {
 		o := *held
 		o.advance(newest)
 		if v := g.victims[key]; v != nil {
 			v.count(o, newest)
 			continue
 		}
-		if !e.mayAffect(g, key, upstream) || len(g.victims) >= maxVictims {
+		if !l.mayAffect(g, key, upstream) || len(g.victims) >= maxVictims {
 			continue
 		}
 		before := first
@@ -185,8 +186,8 @@ func (e *Engine) follow(g *group, newest int64) {
 		}
 		if median || hurt(at, by) {
 			v := affect(g, o, first, newest, by, median)
-			v.first = e.firstIn(&o.hits, v.since)
-			v.inner, v.knownFailed = e.hasServiceCallers(key.service), o.failedBefore(before)
+			v.first = l.time.FirstIn(&o.hits, v.since)
+			v.inner, v.knownFailed = l.topology.hasServiceCallers(key.service), o.failedBefore(before)
 		}
 	}
 	g.measurePeak(newest)
@@ -214,8 +215,8 @@ func affect(g *group, o *outcomes, first, newest int64, by norms, median bool) *
 }
 
 // mayAffect reports whether the group's cause may affect requests of the key.
-func (e *Engine) mayAffect(g *group, key outcomeKey, upstream map[string]bool) bool {
-	if key.kind != requestCall && e.fleeting(key.service) {
+func (l *lifecycle) mayAffect(g *group, key outcomeKey, upstream map[string]bool) bool {
+	if key.kind != requestCall && l.topology.fleeting(key.service) {
 		return false
 	}
 	switch key.kind {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -70,7 +71,7 @@ func TestAConsumerThatLagsIsTheCause(t *testing.T) {
 	assert.Equal(t, "payment", cause.Entity.Name, "%v", w.reported())
 	assert.Contains(t, cause.Reason, "lags behind orders")
 	messages(w, 90, func() model.Nanos { lag++; return model.Nanos(lag) * second / 5 })
-	assert.Equal(t, model.GroupIncident, w.e.groups[0].kind, "what depends on the messages is late, which no request shows")
+	assert.Equal(t, model.GroupIncident, w.e.book.groups[0].kind, "what depends on the messages is late, which no request shows")
 }
 
 // A message that waits for longer than a trace is kept is processed in a trace of its own, as it seems.
@@ -109,12 +110,12 @@ func TestMessagesThatWaitForLongStillCountAsThoseOfTheConsumer(t *testing.T) {
 	run(600, 20*second/1000, 4)
 	assert.Empty(t, w.reported())
 	run(240, 900*second/1000, 1)
-	assert.Nil(t, w.e.outcomes.peek(outcomeKey{requestEntry, "payment", "process orders"}), "no user waits for it")
-	require.NotEmpty(t, w.e.groups, "%v", w.reported())
-	v := w.e.groups[0].victims[outcomeKey{requestServed, "payment", "process orders"}]
+	assert.Nil(t, w.e.requests.outcomes.Peek(outcomeKey{requestEntry, "payment", "process orders"}), "no user waits for it")
+	require.NotEmpty(t, w.e.book.groups, "%v", w.reported())
+	v := w.e.book.groups[0].victims[outcomeKey{requestServed, "payment", "process orders"}]
 	require.NotNil(t, v)
 	assert.Greater(t, v.total.n+v.pending.n, float32(150), "those processed long after they were sent count too")
-	assert.False(t, w.e.upstreamOf(w.e.groups[0])["web"], "who sends messages does not wait")
+	assert.False(t, w.e.describer.spread.upstreamOf(w.e.book.groups[0])["web"], "who sends messages does not wait")
 }
 
 func TestErrorsOfTracesThatAreSampledAwayCount(t *testing.T) {
@@ -127,9 +128,9 @@ func TestErrorsOfTracesThatAreSampledAwayCount(t *testing.T) {
 }
 
 func TestLinesOfAnotherServiceAreNotQuoted(t *testing.T) {
-	m := newMiner(1 << 20)
-	a := m.by("ads").of("call of inventory Check failed")
-	b := m.by("orders").of("call of payment Charge failed")
+	m := logtemplate.NewMiner(1 << 20)
+	a := m.By("ads").Of("call of inventory Check failed")
+	b := m.By("orders").Of("call of payment Charge failed")
 	assert.NotSame(t, a, b)
-	assert.Equal(t, "call of payment Charge failed", b.shown())
+	assert.Equal(t, "call of payment Charge failed", b.Shown())
 }

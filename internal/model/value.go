@@ -233,6 +233,16 @@ func (a Attributes) Get(key string) (Value, bool) {
 	return Value{}, false
 }
 
+// FirstText returns the text of the first of these keys that is set, "" for none.
+func (a Attributes) FirstText(keys ...string) string {
+	for _, key := range keys {
+		if v, found := a.Get(key); found {
+			return v.Text()
+		}
+	}
+	return ""
+}
+
 // Equal compares keys, values and order.
 func (a Attributes) Equal(b Attributes) bool {
 	return slices.EqualFunc(a, b, func(x, y KeyValue) bool {

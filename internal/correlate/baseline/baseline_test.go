@@ -108,7 +108,7 @@ func TestASingleBucketOfFailuresIsNoRise(t *testing.T) {
 func TestWhatIsOlderThanTheBaselineIsForgotten(t *testing.T) {
 	var s Shares
 	s.Observe(1000, Count{N: 10, Hits: 5})
-	s.Advance(1000 + 20*halfLife)
+	s.Advance(1000 + 20*HalfLife)
 	assert.Less(t, s.Known(), 0.01)
 	s.Observe(5, Count{N: 1}) // long ago
 	assert.Equal(t, Count{}, s.At(5))

@@ -9,9 +9,6 @@ const (
 	// Recent is how many buckets are kept apart, so that a change can be dated
 	// within them: three minutes of five seconds.
 	Recent = 36
-	// halfLife is after how many buckets what is older counts half: an hour, so that
-	// the baseline follows the time of day.
-	halfLife = 720
 	// bucketWorth is as how many runs a bucket counts at most: what delays or fails one
 	// call delays or fails those beside it.
 	bucketWorth = 20
@@ -102,7 +99,7 @@ func (s *Shares) Advance(bucket int64) {
 	for i := range min(steps, Recent) {
 		s.retire((s.head + 1 + i) % Recent)
 	}
-	keep := float32(math.Exp2(-float64(steps) / halfLife))
+	keep := float32(math.Exp2(-float64(steps) / HalfLife))
 	s.old.scale(keep)
 	s.pearson *= keep
 	s.buckets *= keep
@@ -158,7 +155,7 @@ func (s *Shares) Exclude(since int64) int64 {
 		s.since = since
 	}
 	s.until = s.head
-	if s.head-s.since > halfLife {
+	if s.head-s.since > HalfLife {
 		return s.head + 1
 	}
 	first := max(since, s.head-Recent+1)

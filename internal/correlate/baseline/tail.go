@@ -82,7 +82,7 @@ func (t *Tail) turn(to int64) {
 			}
 		}
 		t.join(&t.waiting[t.at%pending])
-		t.base.Scale(float32(math.Exp2(-float64(stretch) / halfLife)))
+		t.base.Scale(float32(math.Exp2(-float64(stretch) / HalfLife)))
 		if t.base.total >= minTail {
 			t.measure()
 		}

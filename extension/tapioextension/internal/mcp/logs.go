@@ -9,7 +9,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/tapio/tapio/internal/correlate"
+	"github.com/tapio/tapio/internal/correlate/logtemplate"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -187,7 +187,7 @@ func (s *server) logPatterns(ctx context.Context, in *logPatternsInput) (*answer
 // minePatterns groups the newest records; more reports that others were not looked
 // at.
 func (s *server) minePatterns(ctx context.Context, query model.EventQuery) (list []*patternText, records int, more bool, err error) {
-	miner, known := correlate.NewPatterns(minerBytes), map[correlate.Pattern]*patternText{}
+	miner, known := logtemplate.NewPatterns(minerBytes), map[logtemplate.Pattern]*patternText{}
 	query.Paging.Limit = minedPage
 	for {
 		page, err := s.Reader.QueryEvents(ctx, query)

@@ -1,12 +1,13 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package correlate
+package logtemplate
 
 import (
 	"cmp"
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 )
@@ -20,50 +21,51 @@ const (
 	maxFrames = 256 // most lines of a stack trace that are read
 )
 
-// placeIn returns the place in the source code from a record's attributes: that of the log call or
+// PlaceIn returns the place in the source code from a record's attributes: that of the log call or
 // span, else that of an exception.
-func placeIn(attributes model.Attributes) string {
+func PlaceIn(attributes model.Attributes) string {
 	if stack, found := attributes.Get(semconv.ExceptionStacktrace); found {
-		if place := topFrame(stack.Str()); place != "" {
+		if place := TopFrame(stack.Str()); place != "" {
 			return place
 		}
 	}
-	function := firstOf(attributes, semconv.CodeFunctionName, semconv.CodeFunction)
-	if space := firstOf(attributes, semconv.CodeNamespace); space != "" && function != "" && !strings.Contains(function, ".") {
+	function := attributes.FirstText(semconv.CodeFunctionName, semconv.CodeFunction)
+	if space := attributes.FirstText(semconv.CodeNamespace); space != "" && function != "" && !strings.Contains(function, ".") {
 		function = space + "." + function
 	}
-	return shownPlace(function, firstOf(attributes, semconv.CodeFilePath, semconv.CodeFilepath), firstOf(attributes, semconv.CodeLineNumber, semconv.CodeLineno))
+	return ShownPlace(function, attributes.FirstText(semconv.CodeFilePath, semconv.CodeFilepath), attributes.FirstText(semconv.CodeLineNumber, semconv.CodeLineno))
 }
 
-func shownPlace(function, file, line string) string {
+// ShownPlace is a place in the source code as it is shown; each part may be missing.
+func ShownPlace(function, file, line string) string {
 	if file != "" && line != "" {
 		file += ":" + line
 	}
 	switch {
 	case function == "":
-		return kept(file)
+		return bound.Copy(file)
 	case file == "":
-		return kept(function)
+		return bound.Copy(function)
 	}
-	return kept(function + " (" + file + ")")
+	return bound.Copy(function + " (" + file + ")")
 }
 
-// placeOfSpan returns the place of the exception that a span recorded, else the place of the span
+// PlaceOfSpan returns the place of the exception that a span recorded, else the place of the span
 // itself.
-func placeOfSpan(s *model.Span) string {
+func PlaceOfSpan(s *model.Span) string {
 	for i := len(s.Events) - 1; i >= 0; i-- {
 		if s.Events[i].Name == "exception" {
-			if place := placeIn(s.Events[i].Attributes); place != "" {
+			if place := PlaceIn(s.Events[i].Attributes); place != "" {
 				return place
 			}
 		}
 	}
-	return placeIn(s.Attributes)
+	return PlaceIn(s.Attributes)
 }
 
-// topFrame returns the frame of a stack trace in which the exception was thrown: in the innermost
+// TopFrame returns the frame of a stack trace in which the exception was thrown: in the innermost
 // cause, and outside the standard library.
-func topFrame(stack string) string {
+func TopFrame(stack string) string {
 	if len(stack) > maxStack {
 		stack = stack[len(stack)-maxStack:]
 	}
@@ -94,7 +96,7 @@ func pythonFrame(lines []string) string {
 			continue
 		}
 		number, function, _ := strings.Cut(rest, ", in ")
-		place = shownPlace(function, file, number)
+		place = ShownPlace(function, file, number)
 	}
 	return place
 }
@@ -104,14 +106,14 @@ func frameOf(line string, next []string) string {
 	if frame, found := strings.CutPrefix(line, "at "); found {
 		if function, file, found := strings.Cut(frame, ") in "); found { // .NET
 			function, _, _ = strings.Cut(function, "(")
-			return shownPlace(function, strings.Replace(file, ":line ", ":", 1), "")
+			return ShownPlace(function, strings.Replace(file, ":line ", ":", 1), "")
 		}
 		function, file, found := strings.Cut(strings.TrimSuffix(frame, ")"), "(")
 		if !found {
-			return shownPlace("", withoutColumn(function), "")
+			return ShownPlace("", withoutColumn(function), "")
 		}
 		function = function[strings.LastIndexByte(function, '/')+1:] // the module of Java
-		return shownPlace(strings.TrimSpace(strings.TrimPrefix(function, "async ")), withoutColumn(file), "")
+		return ShownPlace(strings.TrimSpace(strings.TrimPrefix(function, "async ")), withoutColumn(file), "")
 	}
 	if len(next) == 0 || !strings.HasSuffix(line, ")") || !strings.HasPrefix(next[0], "\t") {
 		return ""
@@ -122,7 +124,7 @@ func frameOf(line string, next []string) string {
 	}
 	function := line[:arguments] // Go: the file is on the next line
 	file, _, _ := strings.Cut(strings.TrimSpace(next[0]), " ")
-	return shownPlace(function, file, "")
+	return ShownPlace(function, file, "")
 }
 
 // withoutColumn leaves file:line of JavaScript's file:line:column.
@@ -154,8 +156,8 @@ func ofTheLanguage(place string) bool {
 	return strings.HasPrefix(file, "node:") || strings.HasPrefix(file, "internal/")
 }
 
-// codeEntity is a place in the code of a service.
-func codeEntity(service, place string) model.Entity {
+// CodeEntity is a place in the code of a service.
+func CodeEntity(service, place string) model.Entity {
 	entity := model.Entity{Kind: model.EntityCode, Name: place, Attributes: model.Attributes{
 		{Key: semconv.ServiceName, Value: model.StringValue(service)},
 	}}

@@ -1,19 +1,20 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package correlate
+package logtemplate
 
 import (
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 )
 
 // maxQuote is the most bytes of a quoted line.
 const maxQuote = 160
 
-// quoteOf is the message of a line as the service wrote it, without the time and level before it.
-func quoteOf(line string) string {
+// QuoteOf is the message of a line as the service wrote it, without the time and level before it.
+func QuoteOf(line string) string {
 	line, _, _ = strings.Cut(strings.TrimSpace(line), "\n")
 	rest := line
 	for range maxTokens {
@@ -27,7 +28,7 @@ func quoteOf(line string) string {
 		}
 		rest = strings.TrimLeft(after, " ")
 	}
-	return kept(clipped(rest, maxQuote))
+	return bound.Copy(bound.Text(rest, maxQuote))
 }
 
 // isTime reports whether a word looks like a date or a time of day.

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package correlate
+package logtemplate
 
 import (
 	"path"
@@ -11,32 +11,22 @@ import (
 // A line with its place in the source code shows which statement wrote it, whatever its text is.
 // Templates alone would split the lines of one statement, for example by the length of a list.
 
-// statement identifies the statement that wrote the line: by its place in the source code, else by the
-// template. Failures are identified by the template, because one statement often writes all errors of
-// a program.
-func (n *note) statement() string {
-	if n.failed || n.template.place == "" {
-		return n.template.text
-	}
-	return n.template.place
-}
-
-// codePlace returns the first place in source code that a template names.
-func (t *template) codePlace() string { return t.place }
+// CodePlace returns the first place in source code that a template names.
+func (t *Template) CodePlace() string { return t.Place }
 
 // placeOfTokens returns the first place in source code.
 func placeOfTokens(tokens []string) string {
 	for _, token := range tokens {
-		if isCodePlace(token) && isOfSource(token) {
+		if IsCodePlace(token) && IsOfSource(token) {
 			return token
 		}
 	}
 	return ""
 }
 
-// isOfSource distinguishes a place in source code from the address of a host, which looks similar: by
+// IsOfSource distinguishes a place in source code from the address of a host, which looks similar: by
 // the separator, the file extension or, for a class name, a capital.
-func isOfSource(place string) bool {
+func IsOfSource(place string) bool {
 	at := strings.LastIndexAny(place, "#:")
 	if !strings.Contains(place[:at], ".") {
 		return false

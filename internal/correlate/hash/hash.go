@@ -1,40 +1,43 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package correlate
+// Package hash makes ids that are the same in each run.
+package hash
 
 import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash/fnv"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
 	"github.com/tapio/tapio/internal/model"
 )
 
 // Texts are hashed with FNV-1a, so that ids are the same in each run. It is written out here because
 // hash/fnv cannot continue from a sum; see ADR 0121.
 const (
-	hashSeed  = 14695981039346656037
-	hashPrime = 1099511628211
+	Seed     = 14695981039346656037
+	Prime    = 1099511628211
+	uidBytes = 256 // of a body that are part of its id
 )
 
-// hashText continues the hash h (at first hashSeed) with a text and a terminating byte.
-func hashText(h uint64, s string) uint64 {
+// Text continues the hash h (at first Seed) with a text and a terminating byte.
+func Text(h uint64, s string) uint64 {
 	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * hashPrime
+		h = (h ^ uint64(s[i])) * Prime
 	}
-	return (h ^ 0xff) * hashPrime
+	return (h ^ 0xff) * Prime
 }
 
-// uidOf returns the id of an event: its log.record.uid, else a hash of its content.
-func uidOf(ev *model.Event) string {
+// UID returns the id of an event: its log.record.uid, else a hash of its content.
+func UID(ev *model.Event) string {
 	if uid := ev.UID(); uid != "" {
-		return kept(uid)
+		return bound.Copy(uid)
 	}
 	h := fnv.New128a()
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(ev.When()))
-	for _, part := range [][]byte{b[:], ev.TraceID[:], ev.SpanID[:], []byte(ev.Name), []byte(clipped(ev.Body.Str(), maxBodyBytes))} {
+	for _, part := range [][]byte{b[:], ev.TraceID[:], ev.SpanID[:], []byte(ev.Name), []byte(bound.Text(ev.Body.Str(), uidBytes))} {
 		_, _ = h.Write(part)
 	}
 	for _, kv := range ev.Attributes {

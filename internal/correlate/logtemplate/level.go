@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package correlate
+package logtemplate
 
 import (
 	"strings"
@@ -16,16 +16,16 @@ import (
 // levelBytes is how much of the beginning of a line is searched for its level.
 const levelBytes = 128
 
-// severityOfLine returns the severity of a record: its own, else that of an attribute, else the level
+// SeverityOf returns the severity of a record: its own, else that of an attribute, else the level
 // at the beginning of its text.
-func severityOfLine(ev *model.Event, text string) model.Severity {
+func SeverityOf(ev *model.Event, text string) model.Severity {
 	if severity := ev.Severity(); severity != model.SeverityUnspecified {
 		return severity
 	}
 	if ev.SeverityText != "" {
 		return levelNamed(ev.SeverityText)
 	}
-	if level := firstOf(ev.Attributes, "level", "severity", semconv.LogLevel); level != "" {
+	if level := ev.Attributes.FirstText("level", "severity", semconv.LogLevel); level != "" {
 		return levelNamed(level)
 	}
 	if body := ev.Body.Str(); strings.HasPrefix(body, "{") {
@@ -94,9 +94,9 @@ func levelNamed(word string) model.Severity {
 	}
 }
 
-// message returns the text of a template without the time, which is a wild card, and the level before
+// Message returns the text of a template without the time, which is a wild card, and the level before
 // the message.
-func message(template string) string {
+func Message(template string) string {
 	rest := template
 	for {
 		word, after, more := strings.Cut(rest, " ")

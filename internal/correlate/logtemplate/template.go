@@ -1,11 +1,16 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package correlate
+// Package logtemplate reads log lines: the template of each, its level, the message without time and
+// level, and the place in the source code that wrote it.
+package logtemplate
 
 import (
 	"strings"
 
+	"github.com/tapio/tapio/internal/correlate/bound"
+	"github.com/tapio/tapio/internal/correlate/hash"
+	"github.com/tapio/tapio/internal/correlate/lru"
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -18,59 +23,62 @@ const (
 	wild           = "<*>"
 )
 
-// miner finds the templates of log lines, after Drain (He et al., 2017): lines of the same length and
+// Miner finds the templates of log lines, after Drain (He et al., 2017): lines of the same length and
 // first word belong to one template if most of their tokens are equal.
-type miner struct {
-	known     *lru[uint64, *template] // by the hash of the masked line
-	shapes    *lru[string, []*template]
+type Miner struct {
+	Known     *lru.Table[uint64, *Template] // by the hash of the masked line
+	shapes    *lru.Table[string, []*Template]
 	templates int // number over all shapes, at most `most`
 	most      int
 	tokens    []string
 	scope     string // the service that logs
 }
 
-type template struct {
-	tokens []string // nil once it is forgotten: then only the text remains
-	text   string
-	place  string // place in the source code, "" for none
+// Template is what the lines of one statement have in common.
+type Template struct {
+	Tokens []string // nil once it is forgotten: then only the text remains
+	Text   string
+	Place  string // place in the source code, "" for none
 }
 
-func newMiner(bytes int) *miner {
+// NewMiner makes a miner that uses at most this many bytes.
+func NewMiner(bytes int) *Miner {
 	n := bytes / templateCost
-	return &miner{known: newLRU[uint64, *template](n / 2), shapes: newLRU[string, []*template](n), most: n / 2}
+	return &Miner{Known: lru.New[uint64, *Template](n / 2), shapes: lru.New[string, []*Template](n), most: n / 2}
 }
 
-// by returns the miner for the lines of a service: templates are not shared between services.
-func (m *miner) by(service string) *miner {
+// By returns the miner for the lines of a service: templates are not shared between services.
+func (m *Miner) By(service string) *Miner {
 	m.scope = service
 	return m
 }
 
-func (m *miner) memory() int { return m.known.size()*templateCost/2 + m.templates*templateCost }
+// Memory is the number of bytes in use.
+func (m *Miner) Memory() int { return m.Known.Size()*templateCost/2 + m.templates*templateCost }
 
-// of returns the template of a line.
-func (m *miner) of(line string) *template {
+// Of returns the template of a line.
+func (m *Miner) Of(line string) *Template {
 	m.tokens = tokenize(m.tokens[:0], line)
-	hash := hashText(hashTokens(m.tokens), m.scope)
-	if t := m.known.get(hash); t != nil {
+	masked := hash.Text(hashTokens(m.tokens), m.scope)
+	if t := m.Known.Get(masked); t != nil {
 		return *t
 	}
 	t := m.match()
-	m.known.put(hash, t)
+	m.Known.Put(masked, t)
 	return t
 }
 
 // match finds the most similar template of the line's shape, or makes one.
-func (m *miner) match() *template {
+func (m *Miner) match() *Template {
 	shape := m.scope + shapeOf(m.tokens)
-	list := m.shapes.get(shape)
+	list := m.shapes.Get(shape)
 	if list == nil {
-		list = m.shapes.put(shape, nil)
+		list = m.shapes.Put(shape, nil)
 	}
-	var best *template
+	var best *Template
 	most := similarity
 	for _, t := range *list {
-		if s := equalShare(t.tokens, m.tokens); s > most {
+		if s := equalShare(t.Tokens, m.tokens); s > most {
 			best, most = t, s
 		}
 	}
@@ -89,44 +97,44 @@ func (m *miner) match() *template {
 }
 
 // makeRoom forgets the least recently used shapes, with their templates.
-func (m *miner) makeRoom() {
-	for m.templates > m.most && m.shapes.size() > 1 {
-		oldest := m.shapes.last
-		m.templates -= len(oldest.value)
-		for _, t := range oldest.value {
-			t.tokens = nil
+func (m *Miner) makeRoom() {
+	for m.templates > m.most && m.shapes.Size() > 1 {
+		shape, oldest := m.shapes.Last()
+		m.templates -= len(oldest)
+		for _, t := range oldest {
+			t.Tokens = nil
 		}
-		m.shapes.remove(oldest.key)
-		m.known.evicted++
+		m.shapes.Remove(shape)
+		m.Known.Evicted++
 	}
 }
 
-func newTemplate(tokens []string) *template {
-	t := &template{tokens: make([]string, len(tokens))}
+func newTemplate(tokens []string) *Template {
+	t := &Template{Tokens: make([]string, len(tokens))}
 	for i, token := range tokens {
-		t.tokens[i] = strings.Clone(token)
+		t.Tokens[i] = strings.Clone(token)
 	}
-	t.text = strings.Join(t.tokens, " ")
-	t.place = placeOfTokens(t.tokens)
+	t.Text = strings.Join(t.Tokens, " ")
+	t.Place = placeOfTokens(t.Tokens)
 	return t
 }
 
 // generalize replaces each token that differs by a wild card. The text stays that of the first line,
 // because it is the template's name.
-func (t *template) generalize(tokens []string) {
-	for i := range t.tokens {
-		if t.tokens[i] != tokens[i] {
-			t.tokens[i] = wild
+func (t *Template) generalize(tokens []string) {
+	for i := range t.Tokens {
+		if t.Tokens[i] != tokens[i] {
+			t.Tokens[i] = wild
 		}
 	}
 }
 
-// shown is the template for display.
-func (t *template) shown() string {
-	if t.tokens == nil {
-		return short(t.text)
+// Shown is the template for display.
+func (t *Template) Shown() string {
+	if t.Tokens == nil {
+		return bound.Name(t.Text)
 	}
-	return short(strings.Join(t.tokens, " "))
+	return bound.Name(strings.Join(t.Tokens, " "))
 }
 
 func equalShare(a, b []string) float64 {
@@ -148,7 +156,7 @@ func shapeOf(tokens []string) string {
 	var b strings.Builder
 	b.WriteByte(byte('a' + len(tokens)))
 	for i, token := range tokens {
-		if (i == 0 && token != wild) || isCodePlace(token) {
+		if (i == 0 && token != wild) || IsCodePlace(token) {
 			b.WriteByte(' ')
 			b.WriteString(token)
 		}
@@ -156,8 +164,8 @@ func shapeOf(tokens []string) string {
 	return b.String()
 }
 
-// isCodePlace reports whether the token is a place in source code, such as Class#31 or file.go:31.
-func isCodePlace(token string) bool {
+// IsCodePlace reports whether the token is a place in source code, such as Class#31 or file.go:31.
+func IsCodePlace(token string) bool {
 	at := strings.LastIndexAny(token, "#:")
 	if at < 1 || at == len(token)-1 || !isLetter(token[0]) {
 		return false
@@ -209,7 +217,7 @@ func masked(token string) string {
 	if c >= '0' && c <= '9' || c == '-' || c == '+' || c == '/' || c == '$' {
 		return wild
 	}
-	if len(token) < 8 || isCodePlace(token) {
+	if len(token) < 8 || IsCodePlace(token) {
 		return token
 	}
 	digits := 0
@@ -231,19 +239,19 @@ func masked(token string) string {
 
 // hashTokens hashes a masked line. Collisions are harmless.
 func hashTokens(tokens []string) uint64 {
-	h := uint64(hashSeed)
+	h := uint64(hash.Seed)
 	for _, token := range tokens {
 		for i := range len(token) {
-			h = (h ^ uint64(token[i])) * hashPrime
+			h = (h ^ uint64(token[i])) * hash.Prime
 		}
-		h = (h ^ ' ') * hashPrime
+		h = (h ^ ' ') * hash.Prime
 	}
 	return h
 }
 
-// lineOf returns the text of an event from which its template is mined: the body, or the message
+// LineOf returns the text of an event from which its template is mined: the body, or the message
 // within a body that is a map or a JSON object.
-func lineOf(e *model.Event) string {
+func LineOf(e *model.Event) string {
 	switch e.Body.Kind() {
 	case model.KindString:
 		body := e.Body.Str()

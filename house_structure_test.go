@@ -28,7 +28,7 @@ func largePackages() map[string]int {
 		"internal/otlp":            31,
 		"internal/profilerules":    33,
 		"internal/protoconv":       64,
-		"internal/store":           94,
+		"internal/store":           82,
 		"test/bench":               29,
 		"test/simulate/world":      29,
 	}
@@ -45,11 +45,6 @@ func largeTypes() map[string]int {
 		"internal/correlate.group":                         39,
 		"internal/correlate/report.Incident":               55,
 		"internal/store.Store":                             60,
-		"internal/store.directory":                         40,
-		"internal/store.log":                               49,
-		"internal/store.pointLog":                          43,
-		"receiver/ebpfreceiver/internal/http1.Conn":        38,
-		"receiver/ebpfreceiver/internal/identity.Table":    53,
 		"test/simulate/world.World":                        69,
 	}
 }
@@ -113,7 +108,7 @@ func layers() map[string][]string {
 		"cmd/tapioctl/internal":             {"exitcode", "render", "selector", "dial", "input", "app", "profile", "observe", "get", "send", "cli"},
 		"extension/tapioextension/internal": {"admission", "auth", "calls", "ingest", "stream", "gateway", "api"},
 		"internal/correlate":                {"bound", "hash", "lru", "baseline", "bucket", "origin", "logtemplate", "failure", "kernelrule", "detect", "report"},
-		"internal/store":                    {"colenc", "intern", "budget", "ngram", "aggregate"},
+		"internal/store":                    {"disk", "wal", "colenc", "intern", "budget", "ngram", "segmentfile", "rowcode", "segment", "aggregate"},
 		"receiver/ebpfreceiver/internal":    {"kernel", "emit", "dns", "protocol", "profile", "probe"},
 	}
 }

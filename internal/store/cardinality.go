@@ -6,8 +6,6 @@ package store
 import (
 	"math"
 	"slices"
-
-	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // sketchSize is how many of the smallest hashes are compared. Up to so many labels
@@ -38,8 +36,8 @@ func (l *log[R]) cardinality() Cardinality {
 	open := map[string]bool{}
 	for i := range views {
 		if views[i].segment != nil {
-			sketch.add(views[i].segment.labels.hashes)
-			views[i].segment.labels.openKeys(open)
+			sketch.add(views[i].segment.Labels.Hashes)
+			views[i].segment.Labels.OpenKeys(open)
 		}
 	}
 	c := Cardinality{Signal: l.signal.name, Labels: sketch.distinct()}
@@ -48,16 +46,6 @@ func (l *log[R]) cardinality() Cardinality {
 	}
 	slices.Sort(c.OpenKeys)
 	return c
-}
-
-// openKeys adds the keys whose values are not indexed.
-func (p *postings) openKeys(open map[string]bool) {
-	for c := (colenc.Cursor{Bytes: p.keys}); len(c.Bytes) > 0; {
-		key := c.Text()
-		if c.Take(1)[0] != 0 {
-			open[string(key)] = true
-		}
-	}
 }
 
 // sketch is the smallest of many hashes. How close together they lie reports how

@@ -4,8 +4,9 @@
 package store
 
 import (
-	"cmp"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // chunkBytes is charged for a chunk itself: the struct, its maps and scratch.
@@ -30,39 +32,34 @@ const spareRoom = 16
 // first, as a segment once it is compacted. All of it is guarded by the log's lock;
 // but rows once appended never change, so that a view reads them without.
 type chunk[R any] struct {
+	span
+
 	signal  *signal[R]
 	parts   *intern.Parts
-	first   uint64 // sequence of the first row; the others follow without gaps
-	count   int    // rows
-	rows    []R    // nil once it is compacted
-	segment *segment
-	head    *headSummary[R] // nil once it is compacted
-	content int64           // bytes of rows, parts or segment, and the chunk itself
-	files   chunkFiles
-
-	oldest, newest model.Nanos
-	dated          model.Nanos // the oldest time above 0: 0 is no time but the lack of one
-	ordered        bool        // rows are in the order of time, as they mostly are
-
-	opened, arrived time.Time // when it was made, and when its last row came
+	rows    []R // nil once it is compacted
+	segment *segment.Segment
+	head    *headSummary[R]          // nil once it is compacted
+	summary *atomic.Pointer[summary] // of the segment, once it is counted
+	content int64                    // bytes of rows, parts or segment, and the chunk itself
+	ordered bool                     // rows are in the order of time, as they mostly are
 }
 
 // newChunk makes a chunk with room for so many rows.
 func newChunk[R any](signal *signal[R], first uint64, now time.Time, parts *intern.Parts, room int) *chunk[R] {
 	return &chunk[R]{
-		signal: signal, parts: parts, first: first, content: chunkBytes, rows: make([]R, 0, room),
-		ordered: true, opened: now, arrived: now, head: &headSummary[R]{},
+		span: span{first: first, opened: now, arrived: now}, signal: signal, parts: parts, content: chunkBytes, rows: make([]R, 0, room),
+		ordered: true, head: &headSummary[R]{}, summary: new(atomic.Pointer[summary]),
 	}
 }
 
-// room is how many rows the next chunk has room for from the start: some more than
-// the latest had, so that they are not moved again and again, but not so many that
+// roomOfNext is how many rows the chunk behind this one has room for from the start:
+// some more than this one had, so that they are not moved again and again, but not so many that
 // it is half full of room.
-func (l *log[R]) room() int {
-	if l.head == nil {
+func (c *chunk[R]) roomOfNext(limit int64) int {
+	if c == nil {
 		return 0
 	}
-	return min(l.head.count+l.head.count/spareRoom, int(l.chunkLimit()/2)/l.signal.slot)
+	return min(c.count+c.count/spareRoom, int(limit/2)/c.signal.slot)
 }
 
 // size is the bytes that the chunk holds, room for further rows included.
@@ -151,9 +148,9 @@ func (c *chunk[R]) packing() colenc.Packing {
 
 // replace puts the segment in the place of the rows, unless it is larger, and
 // returns how many bytes that saves.
-func (c *chunk[R]) replace(s *segment) int64 {
+func (c *chunk[R]) replace(s *segment.Segment) int64 {
 	before := c.size()
-	after := chunkBytes + s.size()
+	after := chunkBytes + s.Size()
 	if after >= before {
 		return 0
 	}
@@ -182,14 +179,7 @@ func (l *log[R]) views() ([]view[R], uint64) {
 func (l *log[R]) behind(seq uint64) (v view[R], oldest uint64, gap bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	oldest = l.firstSeq()
-	i, found := l.chunkOf(max(seq+1, oldest))
-	if !found && i+1 < len(l.chunks) {
-		i, found, gap = i+1, true, true
-		oldest = l.chunks[i].first
-	} else if !found && len(l.chunks) > 0 && seq < l.last {
-		oldest, gap = l.last+1, true
-	}
+	i, found, oldest, gap := l.chunkBehind(seq)
 	if found {
 		v = l.chunks[i].view()
 	}
@@ -212,35 +202,24 @@ func (l *log[R]) byUID(uid string) (row R, found bool) {
 	}
 	views, _ := l.views()
 	for i := range slices.Backward(views) {
-		if place, ok := l.placeOfUID(&views[i], uid); ok {
+		if place, ok := views[i].placeOfUID(&l.mu, uid); ok {
 			return views[i].row(place), true
 		}
 	}
 	return row, false
 }
 
-func (l *log[R]) placeOfUID(v *view[R], uid string) (place int, found bool) {
+func (v *view[R]) placeOfUID(writing *sync.RWMutex, uid string) (place int, found bool) {
 	if v.segment == nil {
-		l.mu.RLock() // the head's index is written meanwhile
-		defer l.mu.RUnlock()
+		writing.RLock() // the head's index is written meanwhile
+		defer writing.RUnlock()
 		place, found := v.parts.UIDs[uid]
 		return int(place), found && int(place) < v.count
 	}
-	for _, u := range v.segment.placesOfUID(xxhash.Sum64String(uid)) {
-		if row := v.row(int(u.place)); l.signal.uid(&row) == uid {
-			return int(u.place), true
+	for _, u := range v.segment.PlacesOfUID(xxhash.Sum64String(uid)) {
+		if row := v.row(int(u.Place)); v.signal.uid(&row) == uid {
+			return int(u.Place), true
 		}
 	}
 	return 0, false
-}
-
-// chunkOf finds the chunk that holds a sequence. The caller holds the lock.
-func (l *log[R]) chunkOf(seq uint64) (int, bool) {
-	i, exact := slices.BinarySearchFunc(l.chunks, seq, func(c *chunk[R], seq uint64) int {
-		return cmp.Compare(c.first, seq)
-	})
-	if !exact {
-		i--
-	}
-	return i, i >= 0 && seq-l.chunks[i].first < uint64(l.chunks[i].count)
 }

@@ -17,21 +17,22 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/disk/disktest"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 )
 
 // damageWithin changes bytes within a section of a segment file, and makes its
 // checksum right again.
 func damageWithin(t testing.TB, data []byte, random *rand.Rand) []byte {
 	t.Helper()
-	at := binary.Size(fileHeader{}) + checksumBytes
+	at := binary.Size(segmentfile.Header{}) + segmentfile.ChecksumBytes
 	type place struct{ header, from, to int }
 	var places []place
 	for at < len(data) {
-		var h sectionHeader
+		var h segmentfile.SectionHeader
 		size := binary.Size(h)
 		_, err := binary.Decode(data[at:], binary.NativeEndian, &h)
 		require.NoError(t, err)
-		from := at + size + checksumBytes
+		from := at + size + segmentfile.ChecksumBytes
 		if h.Length > 0 {
 			places = append(places, place{at, from, from + int(h.Length)})
 		}
@@ -41,12 +42,12 @@ func damageWithin(t testing.TB, data []byte, random *rand.Rand) []byte {
 	for range 1 + random.IntN(3) {
 		data[p.from+random.IntN(p.to-p.from)] ^= byte(1 + random.IntN(255))
 	}
-	var h sectionHeader
+	var h segmentfile.SectionHeader
 	_, err := binary.Decode(data[p.header:], binary.NativeEndian, &h)
 	require.NoError(t, err)
-	h.Sum = checksum(data[p.from:p.to])
+	h.Sum = segmentfile.Checksum(data[p.from:p.to])
 	var header bytes.Buffer
-	_, err = writeSummed(&header, &h)
+	_, err = segmentfile.WriteSummed(&header, &h)
 	require.NoError(t, err)
 	copy(data[p.header:], header.Bytes())
 	return data

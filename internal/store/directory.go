@@ -6,7 +6,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,7 @@ import (
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/store/disk"
 	"github.com/tapio/tapio/internal/store/lastseq"
-	"github.com/tapio/tapio/internal/store/wal"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 )
 
 const (
@@ -41,20 +40,14 @@ const (
 // that the bounds of the store are those of the disk. One goroutine writes, and no
 // one waits for it.
 type directory struct {
-	fs     disk.FS
-	path   string
+	*fileSet
+	ahead *writeAheadLog
+
 	lock   disk.Lock
 	seen   *lastseq.File // sequences that readers may have seen, nil where they are not kept
 	logs   []durable
-	report func(problem string, err error)
 	panics *panicReport
 	epoch  uint64
-
-	durability Durability // changed while nothing is appended
-	logBytes   int64      // bound of the write-ahead log
-	log        atomic.Pointer[wal.Log]
-	oldLog     []wal.OldFile // of a log that is not written
-	damagedLog bool          // some of the log could not be read at the start
 
 	wake     chan struct{}
 	flush    chan struct{} // as wake, with the rows of open chunks
@@ -63,13 +56,9 @@ type directory struct {
 	retry    time.Time
 	reserved map[string]uint64 // sequences that the state names, by signal
 
-	busy    sync.Mutex // held while files are written
-	paused  bool       // after a checkpoint, which must stay the last word
-	sizes   map[string]int64
-	bytes   atomic.Int64
+	busy    sync.Mutex    // held while files are written
+	paused  bool          // after a checkpoint, which must stay the last word
 	writes  atomic.Uint64 // that failed
-	corrupt atomic.Uint64 // files set aside
-	damaged atomic.Uint64 // of these, until someone has removed them
 	failing atomic.Bool   // the latest write failed
 	// incomplete is set from the time that the directory was found removed until all
 	// that is in memory is written to the new one.
@@ -79,10 +68,12 @@ type directory struct {
 // openDirectory locks a directory, which it makes if need be.
 func openDirectory(o DirectoryOptions, logs []durable) (*directory, error) {
 	d := &directory{
-		fs: o.FS, path: o.Path, logs: logs, report: o.Report, durability: o.Durability,
+		fileSet: &fileSet{fs: o.FS, path: o.Path, report: o.Report, sizes: map[string]int64{}},
+		ahead:   &writeAheadLog{logs: logs, durability: o.Durability}, logs: logs,
 		wake: make(chan struct{}, 1), flush: make(chan struct{}, 1), stop: make(chan struct{}),
-		reserved: map[string]uint64{}, sizes: map[string]int64{},
+		reserved: map[string]uint64{},
 	}
+	d.fileSet.failed, d.ahead.files, d.ahead.halfFull = d.failed, d.fileSet, d.flushSoon
 	if d.fs == nil {
 		d.fs = disk.OS{}
 	}
@@ -157,7 +148,7 @@ func (d *directory) catchUp(open bool) {
 		d.inspected()
 	}
 	if err == nil {
-		err = errors.Join(d.reserve(), d.writePending(open), d.trimLog())
+		err = errors.Join(d.reserve(), d.writePending(open), d.ahead.trim())
 	}
 	if err != nil {
 		d.failed(err)
@@ -172,7 +163,7 @@ func (d *directory) catchUp(open bool) {
 
 // stuck sets whether the write-ahead log waits for files to be written.
 func (d *directory) stuck(stuck bool) {
-	if w := d.log.Load(); w != nil {
+	if w := d.ahead.log.Load(); w != nil {
 		w.SetStuck(stuck)
 	}
 }
@@ -204,27 +195,18 @@ func (d *directory) writePending(open bool) error {
 	return nil
 }
 
-func (d *directory) write(l durable, m *image) error {
-	name := fileName(l.name(), m.header.First)
-	length, err := disk.Replace(d.fs, filepath.Join(d.path, name), m.writeTo)
+func (d *directory) write(l durable, m *segmentfile.Image) error {
+	name := fileName(l.name(), m.Header.First)
+	length, err := disk.Replace(d.fs, filepath.Join(d.path, name), m.WriteTo)
 	if err != nil {
 		return err
 	}
-	if !l.written(m.header.First, int(m.header.Count)) {
+	if !l.written(m.Header.First, int(m.Header.Count)) {
 		d.remove(name)
 		return nil
 	}
 	d.note(name, length)
 	return nil
-}
-
-func fileName(signal string, first uint64) string {
-	return fmt.Sprintf("%s-%020d%s", signal, first, fileSuffix)
-}
-
-func (d *directory) note(name string, length int64) {
-	d.bytes.Add(length - d.sizes[name])
-	d.sizes[name] = length
 }
 
 // removeDoomed removes the files of chunks that are evicted.
@@ -234,12 +216,4 @@ func (d *directory) removeDoomed() {
 			d.remove(fileName(l.name(), first))
 		}
 	}
-}
-
-func (d *directory) remove(name string) {
-	if err := d.fs.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.failed(err)
-	}
-	d.bytes.Add(-d.sizes[name])
-	delete(d.sizes, name)
 }

@@ -21,7 +21,7 @@ func (d *directory) checkpoint() error {
 		err = d.writePending(true)
 	}
 	if err == nil {
-		err = errors.Join(d.writeState(true), d.trimLog())
+		err = errors.Join(d.writeState(true), d.ahead.trim())
 	}
 	d.paused = err == nil
 	if err != nil {
@@ -61,7 +61,7 @@ func (d *directory) makeAgain() (again bool, err error) {
 	for _, l := range d.logs {
 		l.unfile()
 	}
-	if w := d.log.Load(); w != nil {
+	if w := d.ahead.log.Load(); w != nil {
 		w.Abandon()
 	}
 	d.report("the directory of the store was removed; creating it and writing it again", errRemoved)
@@ -74,12 +74,12 @@ var errRemoved = errors.New("store::directory: its lock file is gone")
 func (d *directory) resume(durability Durability, logBytes int64) {
 	d.busy.Lock()
 	d.paused = false
-	if d.durability != durability || d.logBytes != logBytes {
-		if err := d.stopLog(); err != nil {
+	if d.ahead.durability != durability || d.ahead.logBytes != logBytes {
+		if err := d.ahead.stop(); err != nil {
 			d.failed(err)
 		}
-		d.durability, d.logBytes = durability, logBytes
-		d.startLog()
+		d.ahead.durability, d.ahead.logBytes = durability, logBytes
+		d.ahead.start()
 	}
 	d.busy.Unlock()
 	d.catchUp(false)
@@ -89,7 +89,7 @@ func (d *directory) resume(durability Durability, logBytes int64) {
 func (d *directory) close() {
 	close(d.stop)
 	d.done.Wait()
-	if err := d.stopLog(); err != nil {
+	if err := d.ahead.stop(); err != nil {
 		d.report("failed to close the write-ahead log", err)
 	}
 	_ = d.lock.Close() // and with it the lock

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 
 	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 )
 
 const (
@@ -63,13 +64,13 @@ func (s state) encode() ([]byte, error) {
 	if err != nil || s.Version < stateVersion {
 		return append(data, '\n'), err
 	}
-	s.Sum = fmt.Sprintf("%08x", checksum(data))
+	s.Sum = fmt.Sprintf("%08x", segmentfile.Checksum(data))
 	data, err = json.Marshal(s)
 	return append(data, '\n'), err
 }
 
 func (d *directory) writeState(clean bool) error {
-	s := state{Version: stateVersion, Epoch: d.epoch, Clean: clean, Last: map[string]uint64{}, Durability: d.durability.String()}
+	s := state{Version: stateVersion, Epoch: d.epoch, Clean: clean, Last: map[string]uint64{}, Durability: d.ahead.durability.String()}
 	for _, l := range d.logs {
 		s.Last[l.name()] = l.newest()
 		if !clean {
@@ -145,8 +146,8 @@ func decodeState(data []byte) (*state, error) {
 		return nil, errState
 	case s.Version > stateVersion:
 		return nil, fmt.Errorf("%w: its format is version %d, this server reads %d to %d: start that release, or name another directory",
-			errNewer, s.Version, firstFileVersion, stateVersion)
-	case s.Version < firstFileVersion || s.Epoch == 0:
+			errNewer, s.Version, segmentfile.FirstFileVersion, stateVersion)
+	case s.Version < segmentfile.FirstFileVersion || s.Epoch == 0:
 		return nil, errState
 	}
 	return &s, nil

@@ -6,10 +6,8 @@ package store
 import (
 	"bytes"
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path/filepath"
 	"slices"
@@ -17,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/segment"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 )
 
 const (
@@ -42,7 +42,7 @@ func (d *directory) restore() error {
 	for _, l := range d.logs {
 		d.restoreLog(l, names)
 	}
-	if err := d.replayLog(); err != nil {
+	if err := d.ahead.replay(); err != nil {
 		return fmt.Errorf("store::directory: %w", err)
 	}
 	for _, l := range d.logs {
@@ -67,7 +67,7 @@ func (d *directory) lastBefore(s *state, l durable) uint64 {
 		}
 	}
 	switch {
-	case s != nil && !s.Clean && s.Durability == DurabilitySync.String() && d.corrupt.Load() == 0 && !d.damagedLog:
+	case s != nil && !s.Clean && s.Durability == DurabilitySync.String() && d.corrupt.Load() == 0 && !d.ahead.damagedLog:
 		return max(l.newest(), max(s.Last[l.name()], reserveAhead)-reserveAhead) // rows are seen once they are in the write-ahead log
 	case s != nil:
 		return s.Last[l.name()]
@@ -87,28 +87,9 @@ func (d *directory) settle() {
 	d.busy.Lock()
 	defer d.busy.Unlock()
 	d.removeDoomed()
-	if err := errors.Join(d.writePending(true), d.trimLog()); err != nil {
+	if err := errors.Join(d.writePending(true), d.ahead.trim()); err != nil {
 		d.failed(err)
 	}
-}
-
-// files returns the names in the directory, sorted, and removes what a crash left
-// half written.
-func (d *directory) files() ([]string, error) {
-	entries, err := d.fs.List(d.path)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		switch name := e.Name; {
-		case strings.HasSuffix(name, tmpSuffix):
-			d.remove(name)
-		case strings.HasSuffix(name, fileSuffix):
-			names = append(names, name)
-		}
-	}
-	return names, nil
 }
 
 // restoreLog reads the files of one signal, the newest first.
@@ -161,26 +142,13 @@ func (d *directory) filesOf(l durable, names []string) []segmentFile {
 	return files
 }
 
-func (d *directory) readHeaderOf(name string) (fileHeader, error) {
-	f, err := d.fs.Open(filepath.Join(d.path, name))
-	if err != nil {
-		return fileHeader{}, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data := make([]byte, binary.Size(fileHeader{})+checksumBytes)
-	if _, err := io.ReadFull(f, data); err != nil {
-		return fileHeader{}, err
-	}
-	return readHeader(bytes.NewReader(data))
-}
-
 func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
 	data, err := disk.ReadAll(d.fs, filepath.Join(d.path, name), maxFileBytes)
 	if err != nil {
 		return false, err
 	}
 	r := bytes.NewReader(data)
-	h, err := readHeader(r)
+	h, err := segmentfile.ReadHeader(r, max(segment.SegmentRows, maxPointRows))
 	if err != nil {
 		return false, err
 	}
@@ -191,44 +159,4 @@ func (d *directory) restoreFile(l durable, name string) (room bool, err error) {
 		d.note(name, int64(len(data)))
 	}
 	return room, err
-}
-
-// setAside renames a file that cannot be read, so that someone can look at it
-// and the next start does not stumble over it again.
-func (d *directory) setAside(name string, why error) {
-	d.corrupt.Add(1)
-	if !isTorn(why) {
-		d.damaged.Add(1)
-	}
-	path := filepath.Join(d.path, name)
-	err := d.fs.Rename(path, path+corruptSuffix)
-	d.report("A file of the store cannot be read and is set aside as "+path+corruptSuffix+"; the rest is served",
-		errors.Join(why, err))
-}
-
-// inspected forgets the files that were set aside once someone has removed them.
-func (d *directory) inspected() {
-	if d.damaged.Load() == 0 {
-		return
-	}
-	entries, err := d.fs.List(d.path)
-	if err == nil && !slices.ContainsFunc(entries, func(e disk.Entry) bool { return strings.HasSuffix(e.Name, corruptSuffix) }) {
-		d.damaged.Store(0)
-	}
-}
-
-// forgetCorrupt removes the oldest files that were set aside, for no one may ever
-// look at them.
-func (d *directory) forgetCorrupt() {
-	entries, err := d.fs.List(d.path)
-	if err != nil {
-		return // the next start does it
-	}
-	entries = slices.DeleteFunc(entries, func(e disk.Entry) bool { return !strings.HasSuffix(e.Name, corruptSuffix) })
-	bytes := int64(0)
-	for i, e := range slices.Backward(entries) {
-		if bytes += e.Size; len(entries)-i > maxCorrupt || bytes > maxCorruptBytes {
-			d.remove(e.Name)
-		}
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // troubles collects what a store reports of its directory.
@@ -104,7 +105,6 @@ func TestAnOrderlyRestartLosesNothing(t *testing.T) {
 	first, err := s.QueryEvents(t.Context(), model.EventQuery{Paging: model.Paging{Limit: 10}})
 	require.NoError(t, err)
 	tail := s.TailEvents(model.EventQuery{}, model.Start{Resume: true, After: 3495})
-
 	again := reopen(t, s, path, diskLimits(), r)
 	assert.Equal(t, s.Epoch(), again.Epoch())
 	got := everyEvent(t, again)
@@ -137,7 +137,7 @@ func TestAfterACrashCompactedRowsAreThereAndNoSequenceComesTwice(t *testing.T) {
 	s := open(t, path, diskLimits(), r)
 	s.directory.pause(true)
 	random := rand.New(rand.NewPCG(4, 4))
-	s.AppendEvents(richEvents(random, segmentRows))
+	s.AppendEvents(richEvents(random, segment.SegmentRows))
 	settle(s)
 	s.AppendEvents(richEvents(random, 50)) // closes the first chunk, or a part of it
 	settle(s)

@@ -5,24 +5,25 @@ package store
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
-	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // BenchmarkSummarize is what counting a record for the summary of its segment takes.
 func BenchmarkSummarize(b *testing.B) {
-	rows := newShop().wide(segmentRows)
+	rows := newShop().wide(segment.SegmentRows)
 	l := newTestLog(b)
 	b.ResetTimer()
 	for i := 0; i < b.N; i += len(rows) {
-		s := &segment{packing: colenc.PackTight, blockRows: blockRows}
-		l.summarizeRows(s, rows)
-		require.NotNil(b, s.summary.Load())
+		var known atomic.Pointer[summary]
+		l.summaries.ofRows(&known, segment.BlockRows, rows)
+		require.NotNil(b, known.Load())
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 const (
@@ -43,7 +45,7 @@ type callCounter struct {
 	account  *budget.Account
 	times    model.TimeRange
 	key      model.LabelKey
-	services table[model.ServiceName]
+	services intern.Table[model.ServiceName]
 	spans    []spanRef
 	children []spanRef // the ids of the parent, the service of the child
 	counted  uint64
@@ -54,7 +56,7 @@ type callCounter struct {
 func (s *Store) CountCalls(ctx context.Context, times model.TimeRange) (model.CallCounts, error) {
 	a := s.budget.Account(ctx)
 	defer a.Close()
-	c := &callCounter{account: a, times: times, key: model.NewLabelKey(serviceKey), services: newTable[model.ServiceName]()}
+	c := &callCounter{account: a, times: times, key: model.NewLabelKey(semconv.ServiceName), services: intern.NewTable[model.ServiceName]()}
 	wide := times
 	wide.Start -= min(wide.Start, parentLead)
 	spans := s.scanSpans(model.TraceQuery{Filter: model.Filter{Time: wide}}, a)
@@ -103,7 +105,7 @@ func (c *callCounter) result() model.CallCounts {
 	}
 	answer := model.CallCounts{Spans: c.counted, Truncated: c.full}
 	for pair, n := range counts {
-		answer.Calls = append(answer.Calls, model.CallCount{Parent: c.services.values[pair[0]], Child: c.services.values[pair[1]], Count: n})
+		answer.Calls = append(answer.Calls, model.CallCount{Parent: c.services.Values[pair[0]], Child: c.services.Values[pair[1]], Count: n})
 	}
 	slices.SortFunc(answer.Calls, func(a, b model.CallCount) int {
 		return cmp.Or(cmp.Compare(a.Parent.Name, b.Parent.Name), cmp.Compare(a.Child.Name, b.Child.Name))

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // callSpans makes traces whose spans come in any order; some parents are missing, and some
@@ -52,7 +53,7 @@ func expectedCalls(rows []model.Span, times model.TimeRange) (calls []model.Call
 		trace model.TraceID
 		span  model.SpanID
 	}
-	key, services, counts := model.NewLabelKey(serviceKey), map[ids]model.ServiceName{}, map[[2]model.ServiceName]uint64{}
+	key, services, counts := model.NewLabelKey(semconv.ServiceName), map[ids]model.ServiceName{}, map[[2]model.ServiceName]uint64{}
 	serviceOf := func(s *model.Span) model.ServiceName {
 		value, set := s.Labels().Get(key)
 		return model.ServiceName{Name: value.Text(), Set: set}
@@ -122,7 +123,7 @@ func TestSummariesOfSelectedServices(t *testing.T) {
 	rows := callSpans(rand.New(rand.NewPCG(3, 4)), 5000)
 	require.Zero(t, refusedOf(s.AppendSpans(slices.Clone(rows))))
 	settle(s)
-	key := model.NewLabelKey(serviceKey)
+	key := model.NewLabelKey(semconv.ServiceName)
 	for _, services := range [][]string{{"service-1"}, {"service-0", "service-3", "none"}, {"none"}, nil} {
 		for _, kinds := range [][]int32{nil, {kindServer}, {kindClient, kindConsumer}} {
 			want, spans := map[operationKey]uint64{}, map[string]uint64{}

@@ -174,7 +174,7 @@ func changeOf(kind model.ChangeType, e *model.Event) model.Change {
 		summary = e.Name
 	}
 	return model.Change{
-		Type: kind, Time: e.When(), Service: text(semconv.ChangeService, serviceKey), Namespace: text(namespaceKey),
+		Type: kind, Time: e.When(), Service: text(semconv.ChangeService, semconv.ServiceName), Namespace: text(namespaceKey),
 		Instance: text(instanceKey, semconv.CollectorID),
 		From:     text(semconv.ChangeFrom), To: text(semconv.ChangeTo, semconv.CollectorConfigVersion, semconv.FeatureFlagResultVariant),
 		Summary: summary, EventID: e.ID, EventName: e.Name,

@@ -81,7 +81,7 @@ func countRows[R any](ctx context.Context, c *recordCounter, rows scan[R], of fa
 	}
 	views, _ := rows.log.views()
 	for i := range views {
-		if !rows.hint.times.Overlaps(views[i].oldest, views[i].newest) {
+		if !rows.hint.Times.Overlaps(views[i].oldest, views[i].newest) {
 			continue
 		}
 		if err := countView(ctx, c, &rows, &views[i], use); err != nil {

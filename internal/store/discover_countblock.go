@@ -8,6 +8,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // countView adds what the summary of a segment knows, and looks at the rows of the
@@ -21,7 +22,7 @@ func countView[R any](ctx context.Context, c *recordCounter, rows *scan[R], v *v
 		return err
 	}
 	m := newSegmentMerger(c, known)
-	if c.inOne(rows.hint.times, v.oldest, v.newest) && m.known {
+	if c.inOne(rows.hint.Times, v.oldest, v.newest) && m.known {
 		return m.segment(c.bucket(v.oldest))
 	}
 	return countBlocks(ctx, m, rows, v, use)
@@ -35,10 +36,10 @@ func countBlocks[R any](ctx context.Context, m *segmentMerger, rows *scan[R], v 
 	for b := range r.blocks() {
 		oldest, newest := r.times(b)
 		switch {
-		case !rows.hint.times.Overlaps(oldest, newest):
+		case !rows.hint.Times.Overlaps(oldest, newest):
 			continue
-		case m.byBlock && c.inOne(rows.hint.times, oldest, newest):
-			from, to := v.segment.rowsOf(b)
+		case m.byBlock && c.inOne(rows.hint.Times, oldest, newest):
+			from, to := v.segment.RowsOf(b)
 			err = m.block(b, uint64(to-from), c.bucket(oldest))
 		case columns.decide():
 			err = rows.inTurn(ctx, func() error { return countColumns(c, rows, columns, v, b) })
@@ -152,7 +153,7 @@ func (m *segmentMerger) flush() error {
 // groupColumns finds the group of a row in the columns of its block, without restoring
 // the row.
 type groupColumns struct {
-	loader   loader
+	loader   segment.Loader
 	by       groupedBy
 	resource []string // the group of each resource
 }
@@ -167,9 +168,9 @@ const (
 	byResource
 )
 
-func newGroupColumns(c *recordCounter, s *segment, signal model.Signal) *groupColumns {
-	g := &groupColumns{loader: loader{segment: s}}
-	if !s.contain(func() { g.find(c, signal) }) {
+func newGroupColumns(c *recordCounter, s *segment.Segment, signal model.Signal) *groupColumns {
+	g := &groupColumns{loader: segment.Loader{Segment: s}}
+	if !s.Contain(func() { g.find(c, signal) }) {
 		g.by = byRow
 	}
 	return g
@@ -182,22 +183,22 @@ func (g *groupColumns) find(c *recordCounter, signal model.Signal) {
 		g.by = byNothing
 		return
 	}
-	if c.query.GroupBy == scopeKey {
+	if c.query.GroupBy == segment.ScopeKey {
 		return
 	}
-	names, d := namesOf(c.key), g.loader.dictionary()
-	for _, f := range d.fields {
-		if names[d.strings[f.key]] {
+	names, d := namesOf(c.key), g.loader.Dictionary()
+	for _, f := range d.Fields {
+		if names[d.Strings[f.Key]] {
 			return
 		}
 	}
-	for _, scope := range d.scopes {
+	for _, scope := range d.Scopes {
 		if _, found := (model.Labels{Scope: scope}).Get(c.key); found {
 			return
 		}
 	}
 	some := false
-	for _, resource := range d.resources {
+	for _, resource := range d.Resources {
 		value, found := (model.Labels{Resource: resource}).Get(c.key)
 		some = some || found
 		g.resource = append(g.resource, value.Text())
@@ -216,20 +217,20 @@ func (g *groupColumns) find(c *recordCounter, signal model.Signal) {
 // countColumns counts the rows of a block that are in the range.
 func countColumns[R any](c *recordCounter, rows *scan[R], g *groupColumns, v *view[R], b int) (err error) {
 	codec := v.signal.codec
-	v.segment.contain(func() {
+	v.segment.Contain(func() {
 		l := &g.loader
-		l.open(b, codec.columns(), codec.deciding())
-		l.readColumn(columnTime)
+		segment.OpenBlock(l, codec, b)
+		l.ReadColumn(segment.ColumnTime)
 		switch g.by {
 		case bySeverity:
-			l.readColumn(columnSeverity)
+			l.ReadColumn(segment.ColumnSeverity)
 		case byResource:
-			l.readColumn(columnResource)
+			l.ReadColumn(segment.ColumnResource)
 		case byRow, byNothing: // no column besides the time
 		}
-		for i := range l.count {
-			at := model.Nanos(l.Number(columnTime, i))
-			if !rows.hint.times.Contains(at) {
+		for i := range l.Count {
+			at := model.Nanos(l.Number(segment.ColumnTime, i))
+			if !rows.hint.Times.Contains(at) {
 				continue
 			}
 			if err = c.add(g.groupOf(i), c.bucket(at), 1); err != nil {
@@ -244,12 +245,12 @@ func (g *groupColumns) groupOf(i int) string {
 	l := &g.loader
 	switch g.by {
 	case byResource:
-		return g.resource[l.Number(columnResource, i)]
+		return g.resource[l.Number(segment.ColumnResource, i)]
 	case bySeverity:
-		e := model.Event{SeverityNumber: int32(colenc.Unzigzag(l.Number(columnSeverity, i)))}
+		e := model.Event{SeverityNumber: int32(colenc.Unzigzag(l.Number(segment.ColumnSeverity, i)))}
 		if e.SeverityNumber <= 0 {
-			l.readColumn(columnSeverityText)
-			e.SeverityText = l.text(columnSeverityText, i)
+			l.ReadColumn(segment.ColumnSeverityText)
+			e.SeverityText = l.Text(segment.ColumnSeverityText, i)
 		}
 		return severityName(e.Severity())
 	default:

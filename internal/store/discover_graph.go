@@ -10,6 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/intern"
 )
 
 // callBytes is charged for a span that the graph holds until it is joined with
@@ -42,8 +43,8 @@ type grapher struct {
 	account   *budget.Account
 	selects   func(*model.Span) bool
 	service   model.LabelKey
-	services  table[string]
-	peers     table[peer]
+	services  intern.Table[string]
+	peers     intern.Table[peer]
 	calls     []call
 	aliases   map[string]string // services, by where they listen
 	requests  map[int32]*serviceTally
@@ -57,8 +58,8 @@ func (s *Store) GetServiceGraph(ctx context.Context, q model.GraphQuery) (model.
 	a := s.budget.Account(ctx)
 	defer a.Close()
 	g := &grapher{
-		account: a, selects: spanMatcher(model.TraceQuery{Filter: q.Filter})(), service: model.NewLabelKey(serviceKey),
-		services: newTable[string](), peers: newTable[peer](), aliases: map[string]string{},
+		account: a, selects: spanMatcher(model.TraceQuery{Filter: q.Filter})(), service: model.NewLabelKey(semconv.ServiceName),
+		services: intern.NewTable[string](), peers: intern.NewTable[peer](), aliases: map[string]string{},
 		requests: map[int32]*serviceTally{}, systems: map[int32]string{},
 	}
 	// The other end of a call that is selected may not be.
@@ -85,7 +86,7 @@ func (g *grapher) add(s *model.Span) error {
 	}
 	if s.Kind != kindInternal && s.Kind != 0 {
 		p := peerOf(s)
-		g.learn(s, &p, g.services.values[c.service])
+		g.learn(s, &p, g.services.Values[c.service])
 		c.peer = int32(g.peers.Place(p))
 	}
 	if isRequest(s.Kind) && c.selected {

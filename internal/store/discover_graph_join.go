@@ -44,7 +44,7 @@ type graphJoin struct {
 // graph joins the spans.
 func (g *grapher) graph(q *model.GraphQuery) (model.ServiceGraph, error) {
 	j := &graphJoin{grapher: g, nodes: map[string]*model.GraphNode{}, edges: map[[2]string]*edge{}, known: map[string]bool{}}
-	for _, name := range g.services.values {
+	for _, name := range g.services.Values {
 		j.known[name] = true
 	}
 	slices.SortFunc(g.calls, compareCalls)
@@ -61,7 +61,7 @@ func (g *grapher) graph(q *model.GraphQuery) (model.ServiceGraph, error) {
 		}
 	}
 	for place, tally := range g.requests {
-		node := j.serviceNode(g.services.values[place])
+		node := j.serviceNode(g.services.Values[place])
 		node.RED = tally.requests().red(q.Filter.Time)
 		if system := g.systems[place]; system != "" {
 			node.System = system
@@ -88,11 +88,11 @@ func (j *graphJoin) parentOf(c *call) *call {
 
 // server takes a server's or consumer's span: the call of its parent's service.
 func (j *graphJoin) server(c *call) {
-	p := j.peers.values[c.peer]
+	p := j.peers.Values[c.peer]
 	if p.system != "" && c.kind == kindServer {
 		j.systems[c.service] = p.system
 	}
-	to := j.serviceNode(j.services.values[c.service])
+	to := j.serviceNode(j.services.Values[c.service])
 	if c.kind == kindConsumer && p.kind == model.NodeMessaging {
 		j.edge(j.peerNode(&p), to, c, c)
 		return
@@ -101,7 +101,7 @@ func (j *graphJoin) server(c *call) {
 	if parent == nil || parent.service == c.service && parent.kind != kindClient && parent.kind != kindProducer {
 		return
 	}
-	from := j.serviceNode(j.services.values[parent.service])
+	from := j.serviceNode(j.services.Values[parent.service])
 	if parent.kind == kindClient || parent.kind == kindProducer {
 		parent.answered = true
 		j.edge(from, to, parent, c)
@@ -121,17 +121,17 @@ func (j *graphJoin) child(c *call) {
 	if parent.kind == kindClient || parent.kind == kindProducer {
 		parent.answered, by = true, parent
 	}
-	j.edge(j.serviceNode(j.services.values[parent.service]), j.serviceNode(j.services.values[c.service]), by, c)
+	j.edge(j.serviceNode(j.services.Values[parent.service]), j.serviceNode(j.services.Values[c.service]), by, c)
 }
 
 // client takes a client's or producer's span that no server's span answers.
 func (j *graphJoin) client(c *call) {
-	p := j.peers.values[c.peer]
+	p := j.peers.Values[c.peer]
 	to := j.peerNode(&p)
 	if to == nil {
 		return
 	}
-	j.edge(j.serviceNode(j.services.values[c.service]), to, c, c)
+	j.edge(j.serviceNode(j.services.Values[c.service]), to, c, c)
 }
 
 // edge counts a call as reported by a span; it is selected if either end is.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // headSummary counts the rows of a chunk that is not compacted yet, as far as the last
@@ -29,12 +30,12 @@ type headSummary[R any] struct {
 type blockTimes struct{ oldest, newest model.Nanos }
 
 // rows is how many rows are counted.
-func (h *headSummary[R]) rows() int { return len(h.blocks) * blockRows }
+func (h *headSummary[R]) rows() int { return len(h.blocks) * segment.BlockRows }
 
 // upTo returns the summary of the whole blocks of a view that is not compacted; nil if
 // there is none, as where a later view was counted before. The caller holds mu.
 func (h *headSummary[R]) upTo(v *view[R], l *log[R]) *summary {
-	whole := v.count / blockRows
+	whole := v.count / segment.BlockRows
 	if h.failed || whole == 0 || whole < len(h.blocks) {
 		return nil
 	}
@@ -46,13 +47,13 @@ func (h *headSummary[R]) upTo(v *view[R], l *log[R]) *summary {
 	}
 	h.failed = true // until all is counted, also if it panics
 	for len(h.blocks) < whole {
-		if h.block(v.rows[h.rows():h.rows()+blockRows], l.signal.when) != nil {
+		if h.block(v.rows[h.rows():h.rows()+segment.BlockRows], l.signal.when) != nil {
 			return nil
 		}
 	}
 	h.known, h.failed = h.counting.snapshot(), false
 	h.held.Store(max(h.known.bytes, h.counting.account.Rows.Load()))
-	if l.summaryBytes() > l.summaryLimit() {
+	if l.summaries.bytes() > l.summaries.limit() {
 		h.counting, h.blocks, h.known, h.failed = nil, nil, nil, true
 		h.held.Store(0)
 	}
@@ -131,17 +132,17 @@ func countHeadBlocks[R any](ctx context.Context, m *segmentMerger, rows *scan[R]
 	match := rows.matcher()
 	for b, times := range v.head.blocks {
 		switch {
-		case !rows.hint.times.Overlaps(times.oldest, times.newest):
+		case !rows.hint.Times.Overlaps(times.oldest, times.newest):
 			continue
-		case m.counter.inOne(rows.hint.times, times.oldest, times.newest):
-			if err := m.block(b, blockRows, m.counter.bucket(times.oldest)); err != nil {
+		case m.counter.inOne(rows.hint.Times, times.oldest, times.newest):
+			if err := m.block(b, segment.BlockRows, m.counter.bucket(times.oldest)); err != nil {
 				return err
 			}
 			continue
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		for i := b * blockRows; i < (b+1)*blockRows; i++ {
+		for i := b * segment.BlockRows; i < (b+1)*segment.BlockRows; i++ {
 			if !match(&v.rows[i]) {
 				continue
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // discovered is what queries find of the same records.
@@ -47,7 +48,7 @@ func discover(t *testing.T, s *Store, filter model.Filter) (d discovered) {
 // everyRow selects all records of these tests, so that no summary answers.
 func everyRow(t *testing.T) model.Filter {
 	t.Helper()
-	selector, err := model.NewSelector(serviceKey, string(model.OpExists), nil)
+	selector, err := model.NewSelector(semconv.ServiceName, string(model.OpExists), nil)
 	require.NoError(t, err)
 	return model.Filter{Selectors: []model.Selector{selector}}
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-func summaries(s *Store) (made, segments int) {
+func summarized(s *Store) (made, segments int) {
 	views, _ := s.events.views()
 	for i := range views {
 		if views[i].segment != nil {
 			segments++
-			if views[i].segment.summary.Load() != nil {
+			if views[i].summary.Load() != nil {
 				made++
 			}
 		}
@@ -33,20 +33,20 @@ func TestSegmentsAreSummarized(t *testing.T) {
 	s, clock := newTestStore(t, mebibyte, 0)
 	s.AppendEvents(events(1, 500))
 	s.events.compactor.Wait()
-	made, segments := summaries(s)
+	made, segments := summarized(s)
 	require.NotZero(t, segments)
 	require.Equal(t, segments, made)
 
 	views, _ := s.events.views()
 	for i := range views {
 		if views[i].segment != nil {
-			views[i].segment.summary.Store(nil)
+			views[i].summary.Store(nil)
 		}
 	}
 	clock.now = clock.now.Add(time.Minute)
 	s.Retire()
 	s.events.compactor.Wait()
-	made, segments = summaries(s)
+	made, segments = summarized(s)
 	require.Equal(t, min(segments, idleSummaries), made)
 }
 

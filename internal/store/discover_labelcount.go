@@ -11,14 +11,16 @@ import (
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 const (
 	// summaryValues is how many values of a label a summary counts. Labels with more
 	// are looked up in the rows.
-	summaryValues = maxLabelValues
+	summaryValues = segment.MaxLabelValues
 	// fullValues is how many values are kept of a label that has more than a summary
 	// counts: the most frequent of those that it counts.
 	fullValues = 16
@@ -88,7 +90,7 @@ func (l *labelSummary) inBlock(b int, use func(place int, n uint64)) {
 }
 
 func (l *labelSummary) bytes() int64 {
-	return int64(int(unsafe.Sizeof(*l)) + len(l.texts) + sliceBytes(l.ends) + sliceBytes(l.counts) + sliceBytes(l.blocks) + sliceBytes(l.blockEnds))
+	return int64(int(unsafe.Sizeof(*l)) + len(l.texts) + colenc.SliceBytes(l.ends) + colenc.SliceBytes(l.counts) + colenc.SliceBytes(l.blocks) + colenc.SliceBytes(l.blockEnds))
 }
 
 // labelCounter makes the summary of one label.
@@ -112,8 +114,8 @@ type labelCounter struct {
 
 func newLabelCounter(name string, block int) *labelCounter {
 	return &labelCounter{
-		name: name, byText: map[string]int{}, byBlock: true, blockEnds: make([]uint32, block, maxBlocks),
-		always: name == serviceKey || name == dimensionMark+model.DimensionSeverity,
+		name: name, byText: map[string]int{}, byBlock: true, blockEnds: make([]uint32, block, segment.MaxBlocks),
+		always: name == semconv.ServiceName || name == dimensionMark+model.DimensionSeverity,
 	}
 }
 
@@ -152,7 +154,7 @@ func (c *labelCounter) addText(value string, n uint64) (bytes int64) {
 	}
 	place, known := c.byText[value]
 	if !known {
-		if len(c.values) >= summaryValues || len(value) > maxLabelBytes {
+		if len(c.values) >= summaryValues || len(value) > segment.MaxLabelBytes {
 			c.fill()
 			return 0
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // merge adds the services of a segment that are selected.
@@ -81,7 +82,7 @@ func (t *tally) mergeValues(other *segmentLabels, key model.LabelKey, prefix str
 // find returns what a summary knows of a label and of the dimension of its name;
 // known is false if rows must be looked at.
 func (t *segmentLabels) find(key model.LabelKey) (found []*labelSummary, known bool) {
-	if key.Name() == scopeKey {
+	if key.Name() == segment.ScopeKey {
 		return nil, false // stands for the scope's name, too
 	}
 	for _, name := range key.Names() {

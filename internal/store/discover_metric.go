@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store/intern"
 )
 
@@ -24,7 +25,7 @@ func (s *Store) ListMetrics(ctx context.Context, q model.MetricQuery) (model.Lis
 	a := s.budget.Account(ctx)
 	defer a.Close()
 	tallies := map[string]*metricTally{}
-	service := model.NewLabelKey(serviceKey)
+	service := model.NewLabelKey(semconv.ServiceName)
 	err := s.countSeries(ctx, &q.Filter, q.Names, a, func(series *model.Series, widen func(*extent)) error {
 		key := series.Metric.ListKey()
 		tally, known := tallies[key]

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store/budget"
 )
 
@@ -25,7 +26,7 @@ type operationTallies struct {
 }
 
 func newOperationTallies(a *budget.Account) *operationTallies {
-	return &operationTallies{account: a, service: model.NewLabelKey(serviceKey), tallies: map[operationKey]*requests{}}
+	return &operationTallies{account: a, service: model.NewLabelKey(semconv.ServiceName), tallies: map[operationKey]*requests{}}
 }
 
 func (t *operationTallies) of(key operationKey) (*requests, error) {

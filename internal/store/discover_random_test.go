@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // shopEvents are records of a few services with the attributes that such records
@@ -20,7 +22,7 @@ func shopEvents(r *rand.Rand, n int, from model.Nanos) []model.Event {
 	resources := make([]*model.Resource, 5)
 	for i := range resources {
 		resources[i] = &model.Resource{Attributes: attributes(
-			serviceKey, fmt.Sprint("service-", i%3), "k8s.namespace.name", fmt.Sprint("ns-", i%2), "service.instance.id", fmt.Sprint("pod-", i))}
+			semconv.ServiceName, fmt.Sprint("service-", i%3), "k8s.namespace.name", fmt.Sprint("ns-", i%2), "service.instance.id", fmt.Sprint("pod-", i))}
 	}
 	rows := make([]model.Event, n)
 	for i := range rows {
@@ -217,7 +219,7 @@ func checkServices(t *testing.T, s *Store, filter model.Filter) {
 	t.Helper()
 	list, err := s.ListServices(t.Context(), model.ServiceQuery{Filter: filter, Paging: model.ListPaging{Limit: 1 << 20}})
 	require.NoError(t, err)
-	key := model.NewLabelKey(serviceKey)
+	key := model.NewLabelKey(semconv.ServiceName)
 	logs, errors, spans, requests := map[string]uint64{}, map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
 	for _, e := range selectedEvents(t, s, model.EventQuery{Filter: filter}) {
 		name := textOf(e.Labels(), key)
@@ -249,9 +251,9 @@ func checkServices(t *testing.T, s *Store, filter model.Filter) {
 // looked for in the blocks before.
 func TestQueryByALabelThatComesLater(t *testing.T) {
 	s, _ := newTestStore(t, 64*mebibyte, 0)
-	rows := events(1, 2*blockRows)
-	for i := range rows[blockRows:] {
-		rows[blockRows+i].Attributes = model.Attributes{{Key: "late", Value: model.IntValue(int64(i))}}
+	rows := events(1, 2*segment.BlockRows)
+	for i := range rows[segment.BlockRows:] {
+		rows[segment.BlockRows+i].Attributes = model.Attributes{{Key: "late", Value: model.IntValue(int64(i))}}
 	}
 	s.AppendEvents(rows)
 	s.events.mu.Lock()

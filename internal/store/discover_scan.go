@@ -9,6 +9,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // scan shows all rows of one signal that a query selects, in no order.
@@ -16,7 +17,7 @@ type scan[R any] struct {
 	budget  *budget.Budget
 	log     *log[R]
 	matcher matcher[R]
-	hint    *hint
+	hint    *segment.Hint
 	account *budget.Account
 	of      facts[R]
 	whole   bool // all rows of the time range are selected
@@ -24,14 +25,14 @@ type scan[R any] struct {
 
 func (s *Store) scanEvents(q model.EventQuery, a *budget.Account) scan[model.Event] {
 	return scan[model.Event]{
-		budget: s.budget, log: s.events, matcher: eventMatcher(q), hint: eventHint(&q), account: a, of: s.events.signal.facts,
+		budget: s.budget, log: s.events, matcher: eventMatcher(q), hint: segment.EventHint(&q), account: a, of: s.events.signal.facts,
 		whole: isWhole(&q.Filter) && q.Kind == model.LogsAndEvents && q.TraceID.IsZero(),
 	}
 }
 
 func (s *Store) scanSpans(q model.TraceQuery, a *budget.Account) scan[model.Span] {
 	return scan[model.Span]{
-		budget: s.budget, log: s.spans, matcher: spanMatcher(q), hint: spanHint(&q), account: a, of: s.spans.signal.facts,
+		budget: s.budget, log: s.spans, matcher: spanMatcher(q), hint: segment.SpanHint(&q), account: a, of: s.spans.signal.facts,
 		whole: isWhole(&q.Filter) && len(q.Operations)+len(q.StatusCodes)+len(q.Kinds) == 0 && q.MinDuration <= 0 && q.MaxDuration <= 0,
 	}
 }
@@ -41,7 +42,7 @@ func (s *Store) scanSpans(q model.TraceQuery, a *budget.Account) scan[model.Span
 func (s *scan[R]) each(ctx context.Context, use func(*R) error) error {
 	views, _ := s.log.views()
 	for i := len(views) - 1; i >= 0; i-- {
-		if !s.hint.times.Overlaps(views[i].oldest, views[i].newest) {
+		if !s.hint.Times.Overlaps(views[i].oldest, views[i].newest) {
 			continue
 		}
 		if err := s.view(ctx, &views[i], use); err != nil {
@@ -79,14 +80,14 @@ func (s *scan[R]) block(ctx context.Context, r *reader[R], b int, match func(*R)
 	if err := r.charge(s.account); err != nil {
 		return err
 	}
-	for i := range rows.rows {
+	for i := range rows.Rows {
 		if i%checkRows == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !match(&rows.rows[i]) {
+		if !match(&rows.Rows[i]) {
 			continue
 		}
-		if err := use(&rows.rows[i]); err != nil {
+		if err := use(&rows.Rows[i]); err != nil {
 			return err
 		}
 	}
@@ -110,7 +111,7 @@ func (s *scan[R]) eachSampled(
 	views, _ := s.log.views()
 	for i := range views {
 		v := &views[i]
-		if !s.hint.times.Overlaps(v.oldest, v.newest) {
+		if !s.hint.Times.Overlaps(v.oldest, v.newest) {
 			continue
 		}
 		rest, err := s.take(ctx, v, add)
@@ -130,7 +131,7 @@ func (s *scan[R]) eachSampled(
 // take gives the summary of a view to add, if the view is selected as a whole, and
 // returns the rows that are left; nil if there are none.
 func (s *scan[R]) take(ctx context.Context, v *view[R], add func(*summary) (bool, error)) (rest *view[R], err error) {
-	if !s.whole || !covers(s.hint.times, v.oldest, v.newest) {
+	if !s.whole || !covers(s.hint.Times, v.oldest, v.newest) {
 		return v, nil
 	}
 	if v.segment == nil {
@@ -210,7 +211,7 @@ func (s *scan[R]) eachOr(ctx context.Context, add func(*summary) (bool, error), 
 	views, _ := s.log.views()
 	for i := len(views) - 1; i >= 0; i-- {
 		v := &views[i]
-		if !s.hint.times.Overlaps(v.oldest, v.newest) {
+		if !s.hint.Times.Overlaps(v.oldest, v.newest) {
 			continue
 		}
 		rest, err := s.take(ctx, v, add)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 // maxSeriesOwners is how many owners are remembered. Beyond it all are forgotten, so
@@ -74,7 +75,7 @@ func (o *seriesOwners) learn(ctx context.Context, sel query.SeriesSelection) ([]
 			}
 		}
 	}
-	return known, o.owners, sel.Take(int64(sliceBytes(known)))
+	return known, o.owners, sel.Take(int64(colenc.SliceBytes(known)))
 }
 
 func (o *seriesOwners) Read(refs []query.SeriesRef, sel query.SeriesSelection) {

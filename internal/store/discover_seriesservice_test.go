@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // What is remembered of series counts as reading them all does, while old ones are
@@ -26,11 +27,11 @@ func TestServicesOfSeries(t *testing.T) {
 			host := fmt.Sprint("node-", round/10, "-", r.IntN(3))
 			series := &model.Series{
 				Metric: &model.Metric{Name: fmt.Sprint("m", r.IntN(5)), Type: model.MetricGauge, Description: fmt.Sprint(r.IntN(2))},
-				Scope:  &model.Scope{}, Resource: &model.Resource{Attributes: attributes(serviceKey, fmt.Sprint("s", r.IntN(4)), instanceKey, host)},
+				Scope:  &model.Scope{}, Resource: &model.Resource{Attributes: attributes(semconv.ServiceName, fmt.Sprint("s", r.IntN(4)), instanceKey, host)},
 				Attributes: attributes("route", fmt.Sprint(round/8, r.IntN(5))),
 			}
 			if r.IntN(10) == 0 {
-				series.Attributes = append(series.Attributes, attributes(serviceKey, "own")...)
+				series.Attributes = append(series.Attributes, attributes(semconv.ServiceName, "own")...)
 			}
 			points = append(points, model.Point{Series: series, Time: now, Number: model.NumberInt, Bits: 1})
 		}

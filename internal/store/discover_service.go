@@ -47,7 +47,7 @@ type serviceTallies struct {
 func newServiceTallies(a *budget.Account) *serviceTallies {
 	return &serviceTallies{
 		account: a, tallies: map[string]*serviceTally{},
-		service: model.NewLabelKey(serviceKey), namespace: model.NewLabelKey(namespaceKey), instance: model.NewLabelKey(instanceKey),
+		service: model.NewLabelKey(semconv.ServiceName), namespace: model.NewLabelKey(namespaceKey), instance: model.NewLabelKey(instanceKey),
 	}
 }
 

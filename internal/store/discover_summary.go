@@ -5,10 +5,13 @@ package store
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 const (
@@ -55,7 +58,7 @@ func (s *summary) size() int64 {
 	return bytes
 }
 
-func (r *requests) bytes() int64 { return int64(sliceBytes(r.took.Counts)) }
+func (r *requests) bytes() int64 { return int64(colenc.SliceBytes(r.took.Counts)) }
 
 // summarize counts the rows of a segment, which a reader restores.
 func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, error) {
@@ -63,7 +66,7 @@ func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, er
 	defer a.Close()
 	b := newSummarizer(s.of, a)
 	whole := scan[R]{
-		budget: s.budget, log: s.log, hint: &hint{}, account: a,
+		budget: s.budget, log: s.log, hint: &segment.Hint{}, account: a,
 		matcher: func() func(*R) bool { return func(*R) bool { return true } },
 	}
 	r := newReader(v, whole.hint)
@@ -81,36 +84,36 @@ func summarize[R any](ctx context.Context, s *scan[R], v *view[R]) (*summary, er
 
 // summaryOf returns the summary of a compacted view.
 func (s *scan[R]) summaryOf(ctx context.Context, v *view[R]) (*summary, error) {
-	if known := v.segment.summary.Load(); known != nil {
+	if known := v.summary.Load(); known != nil {
 		return known, nil
 	}
 	made, err := summarize(ctx, s, v)
 	if err != nil {
 		return nil, err
 	}
-	if v.segment.damage.Load() == nil && s.log.summaryBytes()+made.bytes <= s.log.summaryLimit() {
-		v.segment.summary.Store(made)
+	if v.segment.Damage.Load() == nil && s.log.summaries.bytes()+made.bytes <= s.log.summaries.limit() {
+		v.summary.Store(made)
 	}
 	return made, nil
 }
 
-// summarizeRows counts the rows of a chunk that is being compacted.
-func (l *log[R]) summarizeRows(s *segment, rows []R) {
-	if l.summaryBytes() > l.summaryLimit() {
+// ofRows counts the rows of a chunk that is being compacted.
+func (m *summaries[R]) ofRows(known *atomic.Pointer[summary], blockRows int, rows []R) {
+	if m.bytes() > m.limit() {
 		return // counted by each query
 	}
-	b := newSummarizer(l.signal.facts, budget.NewBudget().OwnAccount())
+	b := newSummarizer(m.log.signal.facts, budget.NewBudget().OwnAccount())
 	for i := range rows {
 		if b.add(&rows[i]) != nil {
 			return
 		}
-		if (i+1)%s.blockRows == 0 || i+1 == len(rows) {
+		if (i+1)%blockRows == 0 || i+1 == len(rows) {
 			if b.endBlock() != nil {
 				return
 			}
 		}
 	}
-	s.summary.Store(b.finish())
+	known.Store(b.finish())
 }
 
 // names returns the attributes that one of these keys may be.

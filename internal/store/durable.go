@@ -6,11 +6,14 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"sync/atomic"
 	"time"
 
-	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/rowcode"
+	"github.com/tapio/tapio/internal/store/segment"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -26,7 +29,7 @@ type durable interface {
 	// pending returns the oldest rows that are to be written, nil for none: those
 	// of a compacted chunk or, up to a sequence, any that are in no file yet. What is
 	// written is a prefix of the log at any time.
-	pending(upTo uint64) *image
+	pending(upTo uint64) *segmentfile.Image
 	// written notes that the rows of an image are in the directory. It returns false
 	// if they were evicted meanwhile.
 	written(first uint64, count int) bool
@@ -37,7 +40,7 @@ type durable interface {
 	newest() uint64
 	// restore reads a chunk that is older than all those held. It returns false if
 	// there is no room for it.
-	restore(h *fileHeader, rest *bytes.Reader) (bool, error)
+	restore(h *segmentfile.Header, rest *bytes.Reader) (bool, error)
 	// goOn continues the sequences behind this one.
 	goOn(last uint64)
 	// Place is the number of the signal in the write-ahead log.
@@ -61,26 +64,21 @@ type durable interface {
 
 func (l *log[R]) name() string { return l.signal.name }
 
-func (l *log[R]) newest() uint64 {
-	_, last := l.ends()
-	return last
-}
-
 // pendingRows are rows that are to be written, as they were at one moment.
 type pendingRows[R any] struct {
-	chunk   chunk[R] // a copy, without a count where it is a part of the original
-	segment *segment // nil: rows are not compacted
+	chunk   chunk[R]         // a copy, without a count where it is a part of the original
+	segment *segment.Segment // nil: rows are not compacted
 	rows    []R
 	first   uint64
 }
 
-func (l *log[R]) pending(upTo uint64) *image {
+func (l *log[R]) pending(upTo uint64) *segmentfile.Image {
 	p := l.nextPending(upTo)
 	if p == nil {
 		return nil
 	}
 	if p.segment == nil {
-		p.segment = compact(l.signal.codec, l.packer, colenc.PackTight, p.rows)
+		p.segment = segment.Compact(l.signal.codec, l.packer, colenc.PackTight, p.rows)
 	}
 	if p.chunk.count == 0 {
 		p.chunk.ordered = true
@@ -89,7 +87,7 @@ func (l *log[R]) pending(upTo uint64) *image {
 			p.chunk.count++
 		}
 	}
-	return l.image(p)
+	return p.image(l.signal.name)
 }
 
 func (l *log[R]) nextPending(upTo uint64) *pendingRows[R] {
@@ -105,7 +103,7 @@ func (l *log[R]) nextPending(upTo uint64) *pendingRows[R] {
 		case c.files.covered() < c.count:
 			from := c.files.nextPiece(c.count)
 			return &pendingRows[R]{
-				chunk: chunk[R]{opened: c.opened, arrived: c.arrived},
+				chunk: chunk[R]{span: span{opened: c.opened, arrived: c.arrived}},
 				rows:  c.rows[from:c.count:c.count], first: c.first + uint64(from),
 			}
 		}
@@ -113,79 +111,51 @@ func (l *log[R]) nextPending(upTo uint64) *pendingRows[R] {
 	return nil
 }
 
-func (l *log[R]) image(p *pendingRows[R]) *image {
+func (p *pendingRows[R]) image(signal string) *segmentfile.Image {
 	s, c := p.segment, &p.chunk
-	m := &image{sections: s.sections(), header: fileHeader{
+	m := &segmentfile.Image{Sections: s.Sections(), Header: segmentfile.Header{
 		First: p.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
-		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(), BlockRows: uint32(s.blockRows),
+		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(), BlockRows: uint32(s.BlockRows),
 	}}
-	copy(m.header.Signal[:], l.signal.name)
+	copy(m.Header.Signal[:], signal)
 	if c.ordered {
-		m.header.Ordered = 1
+		m.Header.Ordered = 1
 	}
-	if s.labels.mixed {
-		m.header.Facts |= factMixed
+	if s.Labels.Mixed {
+		m.Header.Facts |= factMixed
 	}
-	if s.packing == colenc.PackQuick {
-		m.header.Facts |= factQuick
+	if s.Packing == colenc.PackQuick {
+		m.Header.Facts |= factQuick
 	}
 	return m
 }
 
-func (l *log[R]) written(first uint64, count int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	i, found := l.chunkOf(first)
-	if !found {
-		return false
-	}
-	c := l.chunks[i]
-	whole := c.files.state == fileReady && c.first == first && c.count == count
-	l.doomed = append(l.doomed, c.files.written(filePiece{first, count}, whole)...)
-	return true
-}
-
-func (l *log[R]) takeDoomed() []uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	doomed := l.doomed
-	l.doomed = nil
-	return doomed
-}
-
-func (l *log[R]) restore(h *fileHeader, rest *bytes.Reader) (bool, error) {
-	s := &segment{packer: l.packer, restored: true, rows: int(h.Count), blockRows: int(h.BlockRows)}
+func (l *log[R]) restore(h *segmentfile.Header, rest *bytes.Reader) (bool, error) {
+	s := &segment.Segment{Packer: l.packer, Restored: true, Rows: int(h.Count), BlockRows: int(h.BlockRows)}
 	if h.Facts&factQuick != 0 {
-		s.packing = colenc.PackQuick
+		s.Packing = colenc.PackQuick
 	}
-	if err := readSections(rest, h, s.sections()); err != nil {
+	if err := segmentfile.ReadSections(rest, h, s.Sections()); err != nil {
 		return false, err
 	}
-	s.labels.mixed = h.Facts&factMixed != 0
-	if err := s.check(); err != nil {
+	s.Labels.Mixed = h.Facts&factMixed != 0
+	if err := s.Check(); err != nil {
 		return false, err
 	}
 	c := &chunk[R]{
-		signal: &l.signal, parts: &intern.Parts{}, segment: s, first: h.First, count: s.rows,
-		content: chunkBytes + s.size(), files: chunkFiles{state: fileKept},
-		// A file does not have the oldest time above 0 beside a 0; the newest is not before it.
-		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
-		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest), ordered: h.Ordered != 0,
-		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),
+		span: restoredSpan(h), signal: &l.signal, parts: &intern.Parts{}, segment: s, summary: new(atomic.Pointer[summary]),
+		content: chunkBytes + s.Size(), ordered: h.Ordered != 0,
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.chunks) > 0 && c.first+uint64(c.count) > l.chunks[0].first {
+	if !l.fitsBefore(&c.span) {
 		return false, fmt.Errorf("holds the records %d to %d, which another file holds in part",
-			c.first, c.first+uint64(c.count)-1)
+			c.first, c.lastSeq())
 	}
 	if l.bytes+c.size() > l.capacity {
 		return false, nil
 	}
-	l.chunks = append([]*chunk[R]{c}, l.chunks...)
-	l.bytes += c.size()
-	l.rows += c.count
-	l.last = max(l.last, c.first+uint64(c.count)-1)
+	l.adoptFirst(c, c.size())
 	return true, nil
 }
 
@@ -198,42 +168,12 @@ func (l *log[R]) goOn(last uint64) {
 	}
 }
 
-func (l *log[R]) unfiled() (rows int) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	for _, c := range l.chunks {
-		if c.files.state != fileKept {
-			rows += c.count - c.files.covered()
-		}
-	}
-	return rows
-}
-
-func (l *log[R]) unfile() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.chunks {
-		c.files.gone()
-	}
-}
-
-func (l *log[R]) filed() uint64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	for _, c := range l.chunks {
-		if c.files.state != fileKept {
-			return c.first + uint64(c.files.covered()) - 1
-		}
-	}
-	return l.last
-}
-
 func (l *log[R]) replay(h *wal.Header, payload []byte) error {
 	last := l.newest()
 	if h.First+uint64(h.Count)-1 <= last {
 		return nil // it is in a file
 	}
-	rows, err := decodeRows(payload, h.Count, l.signal.decode)
+	rows, err := rowcode.DecodeRows(payload, h.Count, l.signal.decode)
 	if err != nil {
 		return err
 	}
@@ -243,10 +183,6 @@ func (l *log[R]) replay(h *wal.Header, payload []byte) error {
 	l.appendFrom(max(h.First, last+1), rows, time.Unix(0, h.Arrived))
 	return nil
 }
-
-func (l *log[R]) Place() uint8 { return l.signal.place }
-
-func (l *log[R]) setLog(w *wal.Log) { l.journal.log.Store(w) }
 
 func (l *log[R]) compactAll() {
 	l.writing.Lock()

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // eachState runs a test on open chunks and on compacted ones.
@@ -28,7 +29,7 @@ func eachState(t *testing.T, s *Store, test func(t *testing.T)) {
 func TestRecordsAreFoundByTheirTexts(t *testing.T) {
 	s := New(Limits{Logs: 8 * mebibyte}, time.Now)
 	var rows []model.Event
-	for i := range 3 * blockRows {
+	for i := range 3 * segment.BlockRows {
 		rows = append(rows, model.Event{Time: model.Nanos(i + 1), SeverityText: "INFO", Body: model.StringValue(fmt.Sprint("line ", i))})
 	}
 	rows[700].SeverityText, rows[700].Body = "Err", model.StringValue("ο σίσυφος")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/ngram"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 func TestTextFilterFindsEveryPart(t *testing.T) {
@@ -48,7 +49,7 @@ func TestTextFilterFindsEveryPart(t *testing.T) {
 func TestTextFilterRulesOutForeignIDs(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
 	var set ngram.GramSet
-	for range blockRows {
+	for range segment.BlockRows {
 		set.Add(fmt.Sprintf("order %016x", r.Uint64()))
 	}
 	filter, _ := set.Take(nil)

@@ -15,33 +15,35 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 func TestIDsAreNumberedAsTheyCome(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	ids := colenc.NewIDTable(1000, colenc.SpanHash())
-	known := newTable[model.SpanID]()
+	known := intern.NewTable[model.SpanID]()
 	for range 5000 {
 		var id model.SpanID
 		binary.LittleEndian.PutUint64(id[:], r.Uint64N(1000))
 		require.Equal(t, known.Place(id), ids.Place(id))
 	}
-	assert.Equal(t, known.values, ids.Values)
+	assert.Equal(t, known.Values, ids.Values)
 }
 
 func TestTracesAreFoundHoweverTheyBegin(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	var s segment
+	var s segment.Segment
 	for range 300 {
 		var id model.TraceID
 		binary.LittleEndian.PutUint64(id[r.IntN(9):], r.Uint64()) // some begin with zeros
-		s.traces, s.traceBlocks = append(s.traces, id), append(s.traceBlocks, 1)
+		s.Traces, s.TraceBlocks = append(s.Traces, id), append(s.TraceBlocks, 1)
 	}
-	s.sortTraces()
-	assert.True(t, slices.IsSortedFunc(s.traceOrder, func(a, b uint16) int { return bytes.Compare(s.traces[a][:], s.traces[b][:]) }))
-	for i, id := range s.traces {
-		place, blocks := s.findTrace(id)
-		require.Equal(t, id, s.traces[place], i)
-		require.Equal(t, blockSet(1), blocks)
+	s.SortTraces()
+	assert.True(t, slices.IsSortedFunc(s.TraceOrder, func(a, b uint16) int { return bytes.Compare(s.Traces[a][:], s.Traces[b][:]) }))
+	for i, id := range s.Traces {
+		place, blocks := s.FindTrace(id)
+		require.Equal(t, id, s.Traces[place], i)
+		require.Equal(t, segment.BlockSet(1), blocks)
 	}
 }

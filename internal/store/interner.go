@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/bits"
 	"unsafe"
+
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 const (
@@ -211,7 +213,7 @@ func (n *interner) shrink() {
 		length--
 	}
 	if n.pages = n.pages[:length]; 4*length <= cap(n.pages) {
-		n.pages = exactly(n.pages)
+		n.pages = colenc.Exactly(n.pages)
 	}
 	n.open = min(n.open, length)
 }

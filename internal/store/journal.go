@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/store/lastseq"
+	"github.com/tapio/tapio/internal/store/rowcode"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -25,15 +26,15 @@ const (
 // stored, and has it stored in the order in which it is there: then a replay gives
 // each row the sequence that it had.
 type journal struct {
-	signal   uint8
-	log      atomic.Pointer[wal.Log] // nil: there is none
+	number   uint8                   // of the signal
+	ahead    atomic.Pointer[wal.Log] // nil: there is none
 	encoders sync.Pool               // of *rowEncoder
 
 	// seen is the newest sequence that readers may have seen, kept over the death of the
 	// process; nil: it is not kept.
 	seen *lastseq.Counter
 
-	mu       sync.Mutex
+	ordering sync.Mutex
 	reserved uint64        // the newest sequence that is given
 	before   chan struct{} // closed when the append before is stored; nil: there was none
 }
@@ -43,26 +44,26 @@ const maxKeptEncoder = 4 << 20
 
 // write logs rows and stores them. newest is the sequence of the newest row stored;
 // apply stores the rows from a sequence on. An error means that they are not stored.
-func (j *journal) write(w *wal.Log, rows int, arrived time.Time, encode func(*rowEncoder), newest func() uint64, apply func(first uint64)) error {
+func (j *journal) write(w *wal.Log, rows int, arrived time.Time, encode func(*rowcode.Encoder), newest func() uint64, apply func(first uint64)) error {
 	e := j.encoder()
 	encode(e)
-	if len(e.bytes) > wal.MaxPayload {
-		return fmt.Errorf("a batch takes %d bytes of the write-ahead log, at most %d", len(e.bytes), wal.MaxPayload)
+	if e.Length() > wal.MaxPayload {
+		return fmt.Errorf("a batch takes %d bytes of the write-ahead log, at most %d", e.Length(), wal.MaxPayload)
 	}
-	j.mu.Lock()
+	j.ordering.Lock()
 	j.reserved = max(j.reserved, newest()) // some may have come without a log
 	first := j.reserved + 1
 	ticket, err := w.Append(wal.Header{
-		Signal: j.signal, Count: uint32(rows), First: first, Arrived: arrived.UnixNano(),
-	}, e.payload())
+		Signal: j.number, Count: uint32(rows), First: first, Arrived: arrived.UnixNano(),
+	}, e.Payload())
 	if err != nil {
-		j.mu.Unlock()
+		j.ordering.Unlock()
 		return err
 	}
 	j.reserved += uint64(rows)
 	before, done := j.before, make(chan struct{})
 	j.before = done
-	j.mu.Unlock()
+	j.ordering.Unlock()
 	defer close(done)
 	j.release(e)
 	err = ticket.Wait()
@@ -82,20 +83,24 @@ func (j *journal) see(last uint64) {
 	}
 }
 
-func (j *journal) encoder() *rowEncoder {
-	e, found := j.encoders.Get().(*rowEncoder)
+func (j *journal) encoder() *rowcode.Encoder {
+	e, found := j.encoders.Get().(*rowcode.Encoder)
 	if !found {
-		e = newRowEncoder()
+		e = rowcode.NewEncoder()
 	}
-	e.reset()
+	e.Reset()
 	return e
 }
 
-func (j *journal) release(e *rowEncoder) {
-	if cap(e.bytes)+cap(e.packed) <= maxKeptEncoder {
-		clear(e.keys)
-		clear(e.resources)
-		clear(e.scopes)
+func (j *journal) release(e *rowcode.Encoder) {
+	if e.Held() <= maxKeptEncoder {
+		e.Reset()
 		j.encoders.Put(e)
 	}
 }
+
+// Place is the number of the signal in the write-ahead log.
+func (j *journal) Place() uint8 { return j.number }
+
+// setLog has appends written to a write-ahead log first; nil: to none.
+func (j *journal) setLog(w *wal.Log) { j.ahead.Store(w) }

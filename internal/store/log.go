@@ -13,6 +13,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/rowcode"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 const (
@@ -39,6 +41,9 @@ const (
 
 // log is the rows of one signal in the order of their arrival.
 type log[R any] struct {
+	chain[*chunk[R]]
+	journal
+
 	signal signal[R]
 	now    func() time.Time
 	bell   bell
@@ -51,24 +56,11 @@ type log[R any] struct {
 	compactor  sync.WaitGroup // the chunks that are being compacted; begun under writing
 	compaction chan struct{}  // holds one for each of these
 
-	mu       sync.RWMutex
-	chunks   []*chunk[R] // the oldest first
-	head     *chunk[R]   // the last of chunks while it may be written, else nil
-	capacity int64
-	maxAge   time.Duration
-	last     uint64 // sequence of the newest row ever stored
-	rows     int
-	bytes    int64
-	evicted  map[string]uint64
-	emptied  time.Time // when the last chunk was evicted
-	refused  map[string]uint64
-	appended uint64   // rows since the start
-	doomed   []uint64 // first sequences of files that are no longer needed
+	head *chunk[R] // the last of chunks while it may be written, else nil
 
 	directory *directory // nil: the store is in memory only
 	panics    *panicReport
-	journal   journal
-	idling    idling
+	summaries summaries[R]
 
 	keys intern.KeyCount // of the head
 	hash *maphash.Hash   // scratch of the writer
@@ -78,17 +70,18 @@ type log[R any] struct {
 func newLog[R any](signal signal[R], packer *colenc.Packer, now func() time.Time) *log[R] {
 	hash := new(maphash.Hash)
 	hash.SetSeed(maphash.MakeSeed())
-	return &log[R]{
+	l := &log[R]{
+		chain:      newChain[*chunk[R]](),
 		signal:     signal,
 		now:        now,
 		packer:     packer,
 		compaction: make(chan struct{}, colenc.Compactors),
-		evicted:    map[string]uint64{reasonSize: 0, reasonAge: 0}, // reported from the start on
-		refused:    map[string]uint64{},
 		keys:       intern.KeyCount{Seed: maphash.MakeSeed()},
 		hash:       hash,
-		journal:    journal{signal: signal.place},
+		journal:    journal{number: signal.place},
 	}
+	l.summaries.log = l
+	return l
 }
 
 // append stores rows. An error means that none is stored.
@@ -96,12 +89,12 @@ func (l *log[R]) append(rows []R) (refused int, err error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	w := l.journal.log.Load()
+	w := l.ahead.Load()
 	if w == nil {
 		return l.appendFrom(0, rows, time.Time{}), nil
 	}
 	arrived := l.now()
-	err = l.journal.write(w, len(rows), arrived, func(e *rowEncoder) {
+	err = l.write(w, len(rows), arrived, func(e *rowcode.Encoder) {
 		for i := range rows {
 			l.signal.encode(e, &rows[i])
 		}
@@ -143,7 +136,7 @@ func (l *log[R]) compactClosed() {
 
 // replace puts the segment in the place of the chunk's rows, if the chunk was
 // not evicted meanwhile.
-func (l *log[R]) replace(c *chunk[R], s *segment) {
+func (l *log[R]) replace(c *chunk[R], s *segment.Segment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i, found := l.chunkOf(c.first); found && l.chunks[i] == c {
@@ -174,7 +167,7 @@ func (l *log[R]) appendBatch(rows []R, arrived time.Time) (refused int) {
 	if l.head != nil {
 		l.head.parts.Forget()
 	}
-	l.journal.see(l.last)
+	l.see(l.last)
 	return refused
 }
 
@@ -207,11 +200,11 @@ func (l *log[R]) openFor(row *R, arrived time.Time) (weight int64, ok bool) {
 	limit := l.chunkLimit()
 	if l.head != nil && !l.keys.Full() {
 		weight = l.head.weigh(row)
-		if l.head.count < segmentRows && l.head.size()+l.head.cost(weight) <= limit {
+		if l.head.count < segment.SegmentRows && l.head.size()+l.head.cost(weight) <= limit {
 			return weight, true
 		}
 	}
-	fresh := newChunk(&l.signal, l.last+1, arrived, intern.NewParts(l.hash), l.room())
+	fresh := newChunk(&l.signal, l.last+1, arrived, intern.NewParts(l.hash), l.head.roomOfNext(l.chunkLimit()))
 	weight = fresh.weigh(row)
 	if fresh.size()+fresh.cost(weight) > l.capacity {
 		return 0, false
@@ -269,13 +262,4 @@ func (l *log[R]) setLimits(capacity int64, maxAge time.Duration) {
 	defer l.mu.Unlock()
 	l.capacity, l.maxAge = max(capacity, 0), maxAge
 	l.evictUntil(l.capacity, reasonSize)
-}
-
-// firstSeq is the sequence of the oldest row held or, of an empty log, the one
-// that the next row will get. The caller holds the lock.
-func (l *log[R]) firstSeq() uint64 {
-	if len(l.chunks) == 0 {
-		return l.last + 1
-	}
-	return l.chunks[0].first
 }

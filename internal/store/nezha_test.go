@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // The part of OTLP/JSON that the Nezha data sets use.
@@ -223,9 +225,9 @@ func TestRealSpansComeBack(t *testing.T) {
 func compareAll[R any](t *testing.T, views []view[R], want []R, equal func(*testing.T, *R, *R)) (rows int) {
 	t.Helper()
 	for i := range views {
-		r := newReader(&views[i], &hint{})
+		r := newReader(&views[i], &segment.Hint{})
 		for b := range r.blocks() {
-			loaded := r.load(b).rows
+			loaded := r.load(b).Rows
 			for n := range loaded {
 				equal(t, &want[rows], &loaded[n])
 				rows++
@@ -243,14 +245,14 @@ func logFigures[R any](t *testing.T, name string, views []view[R], most float64)
 	var all, data, traces, spans, labels, grams, words int
 	for i := range views {
 		if s := views[i].segment; s != nil {
-			rows += s.rows
-			all += int(s.size()) + chunkBytes
-			data += len(s.data)
-			traces += sliceBytes(s.traces) + sliceBytes(s.traceOrder) + sliceBytes(s.traceBlocks)
-			spans += sliceBytes(s.spans)
-			labels += s.labels.size()
-			grams += sliceBytes(s.grams)
-			words += sliceBytes(s.words)
+			rows += s.Rows
+			all += int(s.Size()) + chunkBytes
+			data += len(s.Data)
+			traces += colenc.SliceBytes(s.Traces) + colenc.SliceBytes(s.TraceOrder) + colenc.SliceBytes(s.TraceBlocks)
+			spans += colenc.SliceBytes(s.Spans)
+			labels += s.Labels.Size()
+			grams += colenc.SliceBytes(s.Grams)
+			words += colenc.SliceBytes(s.Words)
 		}
 	}
 	require.Positive(t, rows)

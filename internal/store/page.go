@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // pager finds the rows of pages in one state of the log.
@@ -21,13 +22,13 @@ type pager[R any] struct {
 	snapshot  uint64
 	ascending bool
 	matcher   matcher[R]
-	hint      *hint
+	hint      *segment.Hint
 	budget    *budget.Budget
 	account   *budget.Account
 }
 
 // newPager makes a pager; it must be closed.
-func newPager[R any](ctx context.Context, s *Store, l *log[R], paging model.Paging, m matcher[R], h *hint) (*pager[R], error) {
+func newPager[R any](ctx context.Context, s *Store, l *log[R], paging model.Paging, m matcher[R], h *segment.Hint) (*pager[R], error) {
 	views, last := l.views()
 	p := &pager[R]{
 		log: l, views: views, epoch: s.epoch, snapshot: last,
@@ -55,7 +56,7 @@ func (p *pager[R]) sortViews() {
 	})
 }
 
-func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging model.Paging, m matcher[R], h *hint) (model.Page[R], error) {
+func queryPage[R any](ctx context.Context, s *Store, l *log[R], paging model.Paging, m matcher[R], h *segment.Hint) (model.Page[R], error) {
 	p, err := newPager(ctx, s, l, paging, m, h)
 	if err != nil {
 		return model.Page[R]{}, err
@@ -137,7 +138,7 @@ func (p *pager[R]) narrow(v *view[R], rows []R, after model.Cursor) (from, to in
 	if !v.ordered {
 		return 0, len(rows)
 	}
-	times := p.hint.times
+	times := p.hint.Times
 	if !after.IsZero() && p.ascending {
 		times.Start = max(times.Start, after.Time)
 	}

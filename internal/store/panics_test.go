@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // A chunk that cannot be compacted keeps its rows as they are, and writing goes on.
@@ -20,9 +21,9 @@ func TestAPanicOfTheCompactorKeepsTheRows(t *testing.T) {
 	var heard atomic.Int64
 	s.OnPanic(func(error) { heard.Add(1) })
 	s.events.signal.codec = nil
-	const rows = 20 * blockRows
-	for first := 0; first < rows; first += blockRows {
-		require.Zero(t, refusedOf(s.AppendEvents(events(1+first, blockRows))))
+	const rows = 20 * segment.BlockRows
+	for first := 0; first < rows; first += segment.BlockRows {
+		require.Zero(t, refusedOf(s.AppendEvents(events(1+first, segment.BlockRows))))
 	}
 	s.events.compactor.Wait()
 	require.Greater(t, len(s.events.chunks), 1)

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 const (
@@ -47,7 +48,7 @@ func newFleet() *fleet {
 	f := &fleet{random: rand.New(rand.NewPCG(1, 1)), now: second(1_700_000_000)}
 	scope := &model.Scope{Name: "shop"}
 	for service := range 20 {
-		resource := &model.Resource{Attributes: attributes(serviceKey, fmt.Sprint("service-", service), "host.name", fmt.Sprint("node-", service%5))}
+		resource := &model.Resource{Attributes: attributes(semconv.ServiceName, fmt.Sprint("service-", service), "host.name", fmt.Sprint("node-", service%5))}
 		for m := range benchMetrics {
 			metric := &model.Metric{Name: fmt.Sprint("shop.figure.", m), Unit: "1", Type: model.MetricGauge}
 			if m == benchMetrics-1 {

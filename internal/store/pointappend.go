@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/rowcode"
 )
 
 // append stores the points of a batch. An error means that none is stored.
@@ -15,12 +16,12 @@ func (l *pointLog) append(b *model.PointBatch) (refused int, err error) {
 	if len(b.Points) == 0 {
 		return 0, nil
 	}
-	w := l.journal.log.Load()
+	w := l.ahead.Load()
 	if w == nil {
 		return l.appendFrom(0, b, time.Time{}), nil
 	}
 	arrived := l.now()
-	err = l.journal.write(w, len(b.Points), arrived, func(e *rowEncoder) { e.points(b) },
+	err = l.write(w, len(b.Points), arrived, func(e *rowcode.Encoder) { e.Points(b) },
 		l.newest, func(first uint64) { refused = l.appendFrom(first, b, arrived) })
 	return refused, err
 }
@@ -46,13 +47,13 @@ func (l *pointLog) appendRows(b *model.PointBatch, rows []model.PackedPoint, arr
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.forgetOrigins(len(b.Origins))
+	l.origins.forget(len(b.Origins))
 	for i := range rows {
 		if !l.add(b, &rows[i], arrived) {
 			refused++
 		}
 	}
 	l.refused[reasonTooLarge] += uint64(refused)
-	l.journal.see(l.last)
+	l.see(l.last)
 	return refused
 }

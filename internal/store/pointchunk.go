@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/colenc"
 )
 
 const (
@@ -20,18 +21,13 @@ const (
 // at first, as a segment once it is compacted. It is guarded by the log's lock; but
 // rows once appended never change, so that a view reads them without.
 type pointChunk struct {
-	number  uint32 // identifies a chunk of a log
-	first   uint64 // sequence of the first row; the others follow without gaps
-	count   int
+	span
+
+	number  uint32     // identifies a chunk of a log
 	rows    []pointRow // nil once it is compacted
 	extra   []byte     // distributions and exemplars of the rows
 	members []uint32   // slots of the series, each once
 	segment *pointSegment
-	files   chunkFiles
-
-	oldest, newest  model.Nanos
-	dated           model.Nanos // the oldest time above 0: 0 is no time but the lack of one
-	opened, arrived time.Time   // when it was made, and when its last row came
 }
 
 // size is the bytes that the chunk holds, room for further rows included.
@@ -101,7 +97,7 @@ func trimmed[T any](list []T) []T {
 	if len(list) == cap(list) {
 		return list
 	}
-	return exactly(list)
+	return colenc.Exactly(list)
 }
 
 // replace puts the segment in the place of the rows, unless it is larger.

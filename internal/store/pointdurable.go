@@ -16,6 +16,8 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/rowcode"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -23,19 +25,14 @@ import (
 // its slots stand for, since the registry does not outlive the process.
 const seriesSection = 8
 
-func (s *pointSegment) sections() []section {
-	return []section{
-		sectionOf(1, &s.timing.moments), sectionOf(2, &s.timing.starts), sectionOf(3, &s.directory),
-		sectionOf(4, &s.data), sectionOf(5, &s.extra), sectionOf(6, &s.bounds), sectionOf(7, &s.boundEnds),
+func (s *pointSegment) sections() []segmentfile.Section {
+	return []segmentfile.Section{
+		segmentfile.SectionOf(1, &s.timing.moments), segmentfile.SectionOf(2, &s.timing.starts), segmentfile.SectionOf(3, &s.directory),
+		segmentfile.SectionOf(4, &s.data), segmentfile.SectionOf(5, &s.extra), segmentfile.SectionOf(6, &s.bounds), segmentfile.SectionOf(7, &s.boundEnds),
 	}
 }
 
 func (l *pointLog) name() string { return "metrics" }
-
-func (l *pointLog) newest() uint64 {
-	_, last := l.ends()
-	return last
-}
 
 // encodeSeriesKeys writes series one after the other. What they share with one
 // before is known by its place.
@@ -81,27 +78,6 @@ func readSeriesKeys(encoded []byte) (b *model.PointBatch, series []model.PackedP
 	return b, series
 }
 
-func (l *pointLog) written(first uint64, count int) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	i, found := l.chunkOf(first)
-	if !found {
-		return false
-	}
-	c := l.chunks[i]
-	whole := c.files.state == fileReady && c.first == first && c.count == count
-	l.doomed = append(l.doomed, c.files.written(filePiece{first, count}, whole)...)
-	return true
-}
-
-func (l *pointLog) takeDoomed() []uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	doomed := l.doomed
-	l.doomed = nil
-	return doomed
-}
-
 func (l *pointLog) goOn(last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,42 +87,12 @@ func (l *pointLog) goOn(last uint64) {
 	}
 }
 
-func (l *pointLog) unfiled() (rows int) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	for _, c := range l.chunks {
-		if c.files.state != fileKept {
-			rows += c.count - c.files.covered()
-		}
-	}
-	return rows
-}
-
-func (l *pointLog) unfile() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.chunks {
-		c.files.gone()
-	}
-}
-
-func (l *pointLog) filed() uint64 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	for _, c := range l.chunks {
-		if c.files.state != fileKept {
-			return c.first + uint64(c.files.covered()) - 1
-		}
-	}
-	return l.last
-}
-
 func (l *pointLog) replay(h *wal.Header, payload []byte) error {
 	last := l.newest()
 	if h.First+uint64(h.Count)-1 <= last {
 		return nil // it is in a file
 	}
-	b, err := decodePoints(payload, h.Count)
+	b, err := rowcode.DecodePoints(payload, h.Count)
 	if err != nil {
 		return err
 	}
@@ -156,10 +102,6 @@ func (l *pointLog) replay(h *wal.Header, payload []byte) error {
 	l.appendFrom(max(h.First, last+1), b, time.Unix(0, h.Arrived))
 	return nil
 }
-
-func (l *pointLog) Place() uint8 { return numberMetrics }
-
-func (l *pointLog) setLog(w *wal.Log) { l.journal.log.Store(w) }
 
 func (l *pointLog) compactAll() {
 	l.writing.Lock()
@@ -171,21 +113,15 @@ func (l *pointLog) compactAll() {
 	l.compactor.Wait()
 }
 
-func (l *pointLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err error) {
+func (l *pointLog) restore(h *segmentfile.Header, rest *bytes.Reader) (room bool, err error) {
 	s, packed := &pointSegment{rows: int(h.Count)}, []byte(nil)
-	if err := readSections(rest, h, append(s.sections(), sectionOf(seriesSection, &packed))); err != nil {
+	if err := segmentfile.ReadSections(rest, h, append(s.sections(), segmentfile.SectionOf(seriesSection, &packed))); err != nil {
 		return false, err
 	}
 	if len(s.timing.moments) == 0 {
 		s.timing.moments = nil
 	}
-	c := &pointChunk{
-		segment: s, first: h.First, count: s.rows, files: chunkFiles{state: fileKept},
-		// A file does not have the oldest time above 0 beside a 0; the newest is not before it.
-		dated:  earlier(model.Nanos(h.Oldest), model.Nanos(h.Newest)),
-		oldest: model.Nanos(h.Oldest), newest: model.Nanos(h.Newest),
-		opened: time.Unix(0, h.Opened), arrived: time.Unix(0, h.Arrived),
-	}
+	c := &pointChunk{segment: s, span: restoredSpan(h)}
 	defer func() {
 		if fault := recover(); fault != nil {
 			room, err = false, fmt.Errorf("contradicts itself: %v", fault)
@@ -237,19 +173,19 @@ func (s *pointSegment) put(pieces []seriesPiece) {
 	var directory, data, extra []byte
 	before := uint32(0)
 	for _, p := range pieces {
-		directory = appendNumbers(directory, uint64(p.slot-before), uint64(p.count), uint64(len(p.data)), uint64(len(p.extra)))
+		directory = colenc.AppendNumbers(directory, uint64(p.slot-before), uint64(p.count), uint64(len(p.data)), uint64(len(p.extra)))
 		data, extra = append(data, p.data...), append(extra, p.extra...)
 		before = p.slot
 	}
-	s.directory, s.data, s.extra = exactly(directory), exactly(data), exactly(extra)
+	s.directory, s.data, s.extra = colenc.Exactly(directory), colenc.Exactly(data), colenc.Exactly(extra)
 }
 
 // adopt puts a chunk before all others, and its series into the registry.
 func (l *pointLog) adopt(c *pointChunk, b *model.PointBatch, series []model.PackedPoint, pieces []seriesPiece) (room bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.chunks) > 0 && c.first+uint64(c.count) > l.chunks[0].first {
-		return false, fmt.Errorf("holds the points %d to %d, which another file holds in part", c.first, c.first+uint64(c.count)-1)
+	if !l.fitsBefore(&c.span) {
+		return false, fmt.Errorf("holds the points %d to %d, which another file holds in part", c.first, c.lastSeq())
 	}
 	for i := range series {
 		o := l.registry.findOrigin(b, &b.Origins[series[i].Origin])
@@ -270,9 +206,6 @@ func (l *pointLog) adopt(c *pointChunk, b *model.PointBatch, series []model.Pack
 	}
 	l.number++
 	c.number = l.number
-	l.chunks = append([]*pointChunk{c}, l.chunks...)
-	l.bytes += c.size()
-	l.rows += c.count
-	l.last = max(l.last, c.first+uint64(c.count)-1)
+	l.adoptFirst(c, c.size())
 	return true, nil
 }

@@ -4,7 +4,6 @@
 package store
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +20,9 @@ const pointChunks = 16
 // pointLog is the metric points in the order of their arrival, and the series
 // that they belong to.
 type pointLog struct {
+	chain[*pointChunk] // its bytes are without those of the registry
+	journal
+
 	now  func() time.Time
 	bell bell
 	lost atomic.Uint64
@@ -29,56 +31,45 @@ type pointLog struct {
 	writing   sync.Mutex
 	closed    []*pointChunk  // to be compacted; guarded by writing
 	compactor sync.WaitGroup // the one chunk that is being compacted; begun under writing
-	origins   []origin       // scratch of the writer, by place in its batch
+	origins   batchOrigins   // scratch of the writer
 
-	mu       sync.RWMutex
 	registry registry
-	chunks   []*pointChunk // the oldest first
-	head     *pointChunk   // the last of chunks while it may be written, else nil
-	number   uint32        // of the newest chunk
-	capacity int64
-	maxAge   time.Duration
-	last     uint64 // sequence of the newest row ever stored
-	rows     int
-	bytes    int64 // of the chunks; the registry's come on top
-	evicted  map[string]uint64
-	emptied  time.Time // when the last chunk was evicted
-	refused  map[string]uint64
-	appended uint64   // rows since the start
-	doomed   []uint64 // first sequences of files that are no longer needed
+	head     *pointChunk // the last of chunks while it may be written, else nil
+	number   uint32      // of the newest chunk
 
 	directory *directory // nil: the store is in memory only
 	panics    *panicReport
-	journal   journal
 	packer    *colenc.Packer
 }
 
 func newPointLog(packer *colenc.Packer, now func() time.Time) *pointLog {
 	return &pointLog{
-		now: now, packer: packer, evicted: map[string]uint64{reasonSize: 0, reasonAge: 0}, refused: map[string]uint64{},
-		journal: journal{signal: numberMetrics},
+		chain: newChain[*pointChunk](), journal: journal{number: numberMetrics}, now: now, packer: packer,
 	}
 }
 
-// forgetOrigins has the batch's origins looked up again: what the registry knew
-// of them may be gone.
-func (l *pointLog) forgetOrigins(n int) {
-	l.origins = slices.Grow(l.origins[:0], n)[:n]
-	clear(l.origins)
+// batchOrigins are the origins of a batch, by place, as far as they were looked up.
+type batchOrigins []origin
+
+// forget has the batch's origins looked up again: what the registry knew of them may be
+// gone.
+func (o *batchOrigins) forget(n int) {
+	*o = slices.Grow((*o)[:0], n)[:n]
+	clear(*o)
 }
 
-func (l *pointLog) originOf(b *model.PointBatch, p *model.PackedPoint) *origin {
-	o := &l.origins[p.Origin]
-	if !o.ready {
-		*o = l.registry.findOrigin(b, &b.Origins[p.Origin])
+func (o batchOrigins) of(r *registry, b *model.PointBatch, p *model.PackedPoint) *origin {
+	known := &o[p.Origin]
+	if !known.ready {
+		*known = r.findOrigin(b, &b.Origins[p.Origin])
 	}
-	return o
+	return known
 }
 
 // add stores one row, or reports that it is larger than the log may be. The
 // oldest rows make room before, so that the bound holds at every moment.
 func (l *pointLog) add(b *model.PointBatch, p *model.PackedPoint, arrived time.Time) bool {
-	o := l.originOf(b, p)
+	o := l.origins.of(&l.registry, b, p)
 	slot, known := l.registry.find(b, o, p.Attributes)
 	extra := b.Extra(p)
 	for {
@@ -91,8 +82,8 @@ func (l *pointLog) add(b *model.PointBatch, p *model.PackedPoint, arrived time.T
 			return false
 		}
 		l.dropOldest(reasonSize)
-		l.forgetOrigins(len(b.Origins))
-		o = l.originOf(b, p)
+		l.origins.forget(len(b.Origins))
+		o = l.origins.of(&l.registry, b, p)
 		slot, known = l.registry.find(b, o, p.Attributes)
 	}
 	if !known {
@@ -137,7 +128,7 @@ func (l *pointLog) turnHead(extra int) {
 func (l *pointLog) put(row pointRow, extra []byte, arrived time.Time) {
 	if l.head == nil {
 		l.number++
-		l.head = &pointChunk{number: l.number, first: l.last + 1, opened: arrived}
+		l.head = &pointChunk{number: l.number, span: span{first: l.last + 1, opened: arrived}}
 		l.chunks = append(l.chunks, l.head)
 		l.bytes += l.head.size()
 	}
@@ -249,15 +240,4 @@ func (l *pointLog) retireChunks() {
 	for len(l.chunks) > 0 && now.Sub(l.chunks[0].arrived) > l.maxAge {
 		l.dropOldest(reasonAge)
 	}
-}
-
-// chunkOf finds the chunk that holds a sequence. The caller holds the lock.
-func (l *pointLog) chunkOf(seq uint64) (int, bool) {
-	i, exact := slices.BinarySearchFunc(l.chunks, seq, func(c *pointChunk, seq uint64) int {
-		return cmp.Compare(c.first, seq)
-	})
-	if !exact {
-		i--
-	}
-	return i, i >= 0 && seq-l.chunks[i].first < uint64(l.chunks[i].count)
 }

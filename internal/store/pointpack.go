@@ -4,6 +4,8 @@
 package store
 
 import (
+	"cmp"
+
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tapio/tapio/internal/model"
@@ -75,9 +77,9 @@ func completeSeries(s, blank *model.Series) *model.Series {
 		return s
 	}
 	return &model.Series{
-		Metric:     orElse(s.Metric, blank.Metric),
-		Resource:   orElse(s.Resource, blank.Resource),
-		Scope:      orElse(s.Scope, blank.Scope),
+		Metric:     cmp.Or(s.Metric, blank.Metric),
+		Resource:   cmp.Or(s.Resource, blank.Resource),
+		Scope:      cmp.Or(s.Scope, blank.Scope),
 		Attributes: s.Attributes,
 	}
 }

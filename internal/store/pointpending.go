@@ -3,9 +3,13 @@
 
 package store
 
-import "github.com/tapio/tapio/internal/store/colenc"
+import (
+	"github.com/tapio/tapio/internal/store/colenc"
 
-func (l *pointLog) pending(upTo uint64) *image {
+	"github.com/tapio/tapio/internal/store/segmentfile"
+)
+
+func (l *pointLog) pending(upTo uint64) *segmentfile.Image {
 	p := l.nextPending(upTo)
 	if p == nil {
 		return nil
@@ -26,11 +30,11 @@ func (l *pointLog) pending(upTo uint64) *image {
 		series = append(series, p.series[at.series])
 	}
 	packed := l.packer.Pack(colenc.PackTight, nil, encodeSeriesKeys(series))
-	m := &image{sections: append(s.sections(), sectionOf(seriesSection, &packed)), header: fileHeader{
+	m := &segmentfile.Image{Sections: append(s.sections(), segmentfile.SectionOf(seriesSection, &packed)), Header: segmentfile.Header{
 		First: p.first, Count: uint64(c.count), Oldest: uint64(c.oldest), Newest: uint64(c.newest),
 		Opened: c.opened.UnixNano(), Arrived: c.arrived.UnixNano(),
 	}}
-	copy(m.header.Signal[:], l.name())
+	copy(m.Header.Signal[:], l.name())
 	return m
 }
 
@@ -60,7 +64,7 @@ func (l *pointLog) nextPending(upTo uint64) *pendingPoints {
 		case c.files.covered() < c.count:
 			from := c.files.nextPiece(c.count)
 			return l.withSeries(&pendingPoints{
-				chunk: pointChunk{opened: c.opened, arrived: c.arrived, extra: c.extra},
+				chunk: pointChunk{span: span{opened: c.opened, arrived: c.arrived}, extra: c.extra},
 				rows:  c.rows[from:c.count:c.count], first: c.first + uint64(from),
 			})
 		}

@@ -35,9 +35,9 @@ type stretch struct {
 
 // size is the bytes of the segment, all of them.
 func (s *pointSegment) size() int64 {
-	n := int(unsafe.Sizeof(*s)) + sliceBytes(s.timing.moments) + sliceBytes(s.timing.starts) +
-		sliceBytes(s.directory) + sliceBytes(s.data) + sliceBytes(s.extra) +
-		sliceBytes(s.bounds) + sliceBytes(s.boundEnds)
+	n := int(unsafe.Sizeof(*s)) + colenc.SliceBytes(s.timing.moments) + colenc.SliceBytes(s.timing.starts) +
+		colenc.SliceBytes(s.directory) + colenc.SliceBytes(s.data) + colenc.SliceBytes(s.extra) +
+		colenc.SliceBytes(s.bounds) + colenc.SliceBytes(s.boundEnds)
 	return int64(n)
 }
 
@@ -71,14 +71,14 @@ func compactPoints(rows []pointRow, extra []byte) *pointSegment {
 		order = order[n:]
 	}
 	s := &pointSegment{
-		rows: len(rows), directory: exactly(b.directory), data: exactly(b.writer.Bytes), extra: exactly(b.extras),
-		timing: timing{moments: exactlyOrNil(b.timing.moments), starts: exactly(b.timing.starts)},
+		rows: len(rows), directory: colenc.Exactly(b.directory), data: colenc.Exactly(b.writer.Bytes), extra: colenc.Exactly(b.extras),
+		timing: timing{moments: exactlyOrNil(b.timing.moments), starts: colenc.Exactly(b.timing.starts)},
 	}
 	for _, bounds := range b.coder.Bounds {
 		s.bounds = append(s.bounds, bounds...)
 		s.boundEnds = append(s.boundEnds, uint32(len(s.bounds)))
 	}
-	s.bounds, s.boundEnds = exactly(s.bounds), exactly(s.boundEnds)
+	s.bounds, s.boundEnds = colenc.Exactly(s.bounds), colenc.Exactly(s.boundEnds)
 	return s
 }
 
@@ -86,7 +86,7 @@ func exactlyOrNil[T any](list []T) []T {
 	if list == nil {
 		return nil
 	}
-	return exactly(list)
+	return colenc.Exactly(list)
 }
 
 // timingOf finds the moments and the start times of rows.

@@ -4,8 +4,6 @@
 package store
 
 import (
-	"maps"
-
 	"github.com/tapio/tapio/internal/model"
 )
 
@@ -28,61 +26,20 @@ func (l *pointLog) views() ([]pointView, uint64) {
 func (l *pointLog) behind(seq uint64) (v pointView, oldest uint64, gap bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	oldest = l.firstSeq()
-	i, found := l.chunkOf(max(seq+1, oldest))
-	if !found && i+1 < len(l.chunks) {
-		i, found, gap = i+1, true, true
-		oldest = l.chunks[i].first
-	} else if !found && len(l.chunks) > 0 && seq < l.last {
-		oldest, gap = l.last+1, true
-	}
+	i, found, oldest, gap := l.chunkBehind(seq)
 	if found {
 		v = l.chunks[i].view()
 	}
 	return v, oldest, gap
 }
 
-// firstSeq is the sequence of the oldest row held or, of an empty log, the one
-// that the next row will get. The caller holds the lock.
-func (l *pointLog) firstSeq() uint64 {
-	if len(l.chunks) == 0 {
-		return l.last + 1
-	}
-	return l.chunks[0].first
-}
-
-// ends returns the sequences of the oldest and of the newest row; first is
-// last+1 where there is none.
-func (l *pointLog) ends() (first, last uint64) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.firstSeq(), l.last
-}
-
 func (l *pointLog) stats() Stats {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	s := Stats{
-		Signal:        "metrics",
-		Rows:          uint64(l.rows),
-		Bytes:         uint64(l.size()),
-		Capacity:      uint64(l.capacity),
-		Appended:      l.appended,
-		Evicted:       maps.Clone(l.evicted),
-		Refused:       maps.Clone(l.refused),
-		LastSeq:       l.last,
-		Lost:          l.lost.Load(),
-		Series:        uint64(l.registry.series.live()),
-		SeriesBytes:   uint64(l.registry.size()),
-		EvictedSeries: l.registry.evicted,
-		Labels:        uint64(l.registry.labels.live()),
-	}
-	if l.rows > 0 {
-		s.FirstSeq = l.firstSeq()
-		for _, c := range l.chunks {
-			s.Oldest, s.Newest = earlier(s.Oldest, c.dated), max(s.Newest, c.newest)
-		}
-	}
+	s := l.chain.stats(l.name(), l.size())
+	s.Lost = l.lost.Load()
+	s.Series, s.SeriesBytes = uint64(l.registry.series.live()), uint64(l.registry.size())
+	s.EvictedSeries, s.Labels = l.registry.evicted, uint64(l.registry.labels.live())
 	return s
 }
 

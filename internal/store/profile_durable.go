@@ -11,6 +11,8 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/profiles"
+	"github.com/tapio/tapio/internal/store/rowcode"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
@@ -27,7 +29,7 @@ type profileLog struct {
 }
 
 func newProfileLog(epoch uint64, packer *colenc.Packer, now func() time.Time) *profileLog {
-	return &profileLog{Store: profiles.New(epoch, now), now: now, packer: packer, journal: journal{signal: numberProfiles}}
+	return &profileLog{Store: profiles.New(epoch, now), now: now, packer: packer, journal: journal{number: numberProfiles}}
 }
 
 // append stores profiles. An error means that not all are stored.
@@ -36,12 +38,12 @@ func (l *profileLog) append(list []model.Profile) (refused int, err error) {
 	for i := range batches {
 		b := &batches[i]
 		arrived := l.now()
-		w := l.journal.log.Load()
+		w := l.journal.ahead.Load()
 		if w == nil {
 			l.AppendBatch(0, b, arrived)
 			continue
 		}
-		err := l.journal.write(w, b.Len(), arrived, func(e *rowEncoder) { e.bytes = b.Encode(e.bytes) }, l.newest,
+		err := l.journal.write(w, b.Len(), arrived, func(e *rowcode.Encoder) { e.Encode(b.Encode) }, l.newest,
 			func(first uint64) { l.AppendBatch(first, b, arrived) })
 		if err != nil {
 			return refused, err
@@ -52,35 +54,35 @@ func (l *profileLog) append(list []model.Profile) (refused int, err error) {
 
 func (l *profileLog) name() string { return signalProfiles }
 
-func (l *profileLog) Place() uint8 { return numberProfiles }
+func (l *profileLog) Place() uint8 { return l.journal.Place() }
 
 func (l *profileLog) newest() uint64 { return l.Newest() }
 
-func (l *profileLog) setLog(w *wal.Log) { l.journal.log.Store(w) }
+func (l *profileLog) setLog(w *wal.Log) { l.journal.setLog(w) }
 
 // pending returns volumes whole: a later file of one replaces the earlier file.
-func (l *profileLog) pending(upTo uint64) *image {
+func (l *profileLog) pending(upTo uint64) *segmentfile.Image {
 	volume := l.Pending(upTo)
 	if volume == nil {
 		return nil
 	}
 	dictionary, rows := l.packer.Pack(colenc.PackTight, nil, volume.Dictionary), l.packer.Pack(colenc.PackTight, nil, volume.Rows)
-	m := &image{sections: profileSections(&dictionary, &rows), header: fileHeader{
+	m := &segmentfile.Image{Sections: profileSections(&dictionary, &rows), Header: segmentfile.Header{
 		First: volume.First, Count: uint64(volume.Count), Oldest: uint64(volume.Oldest), Newest: uint64(volume.Newest),
 		Opened: volume.Begun.UnixNano(), Arrived: volume.Latest.UnixNano(),
 	}}
-	copy(m.header.Signal[:], l.name())
+	copy(m.Header.Signal[:], l.name())
 	return m
 }
 
 // profileSections are the parts of a volume in a file, both compressed.
-func profileSections(dictionary, rows *[]byte) []section {
-	return []section{sectionOf(1, dictionary), sectionOf(2, rows)}
+func profileSections(dictionary, rows *[]byte) []segmentfile.Section {
+	return []segmentfile.Section{segmentfile.SectionOf(1, dictionary), segmentfile.SectionOf(2, rows)}
 }
 
-func (l *profileLog) restore(h *fileHeader, rest *bytes.Reader) (room bool, err error) {
+func (l *profileLog) restore(h *segmentfile.Header, rest *bytes.Reader) (room bool, err error) {
 	var dictionary, rows []byte
-	if err := readSections(rest, h, profileSections(&dictionary, &rows)); err != nil {
+	if err := segmentfile.ReadSections(rest, h, profileSections(&dictionary, &rows)); err != nil {
 		return false, err
 	}
 	defer func() {
@@ -106,7 +108,7 @@ func (l *profileLog) replay(h *wal.Header, payload []byte) error {
 	if h.First+uint64(h.Count)-1 <= last {
 		return nil // it is in a file
 	}
-	packed, err := unpackPayload(payload)
+	packed, err := rowcode.UnpackPayload(payload)
 	if err != nil {
 		return err
 	}

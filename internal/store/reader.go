@@ -48,41 +48,12 @@ func (r queryReader) TailPoints(_ context.Context, q model.PointQuery, start mod
 // every signal: what is older may have been evicted.
 func Since(s *Store) model.Nanos {
 	since := s.started
-	for _, held := range []time.Time{sinceOf(s.events), sinceOf(s.spans), sinceOfPoints(s.points)} {
+	for _, held := range []time.Time{s.events.since(), s.spans.since(), s.points.since()} {
 		if held.After(since) {
 			since = held
 		}
 	}
 	return model.Nanos(max(since.UnixNano(), 1))
-}
-
-// sinceOf returns the arrival of the oldest row held, and the zero time if nothing was
-// evicted.
-func sinceOf[R any](l *log[R]) time.Time {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	switch {
-	case l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
-		return time.Time{}
-	case len(l.chunks) == 0:
-		return l.emptied // nothing that arrived later is missing
-	default:
-		return l.chunks[0].opened
-	}
-}
-
-// sinceOfPoints is sinceOf for metric points.
-func sinceOfPoints(l *pointLog) time.Time {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	switch {
-	case l.evicted[reasonSize]+l.evicted[reasonAge] == 0:
-		return time.Time{}
-	case len(l.chunks) == 0:
-		return l.emptied // nothing that arrived later is missing
-	default:
-		return l.chunks[0].opened
-	}
 }
 
 // Identify sets the id of a record on its way out.

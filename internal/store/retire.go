@@ -8,7 +8,7 @@ func (l *log[R]) retire() {
 	defer l.writing.Unlock()
 	l.retireChunks()
 	l.compactClosed()
-	l.summarizeIdle(l.now())
+	l.summaries.idle(l.now())
 }
 
 func (l *log[R]) retireChunks() {

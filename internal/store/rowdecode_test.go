@@ -12,29 +12,30 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/rowcode"
 	"github.com/tapio/tapio/internal/store/wal"
 )
 
 func FuzzReplay(f *testing.F) {
 	random := rand.New(rand.NewPCG(24, 24))
-	e := newRowEncoder()
+	e := rowcode.NewEncoder()
 	for signal, encode := range []func(){
 		func() {
 			for _, row := range richEvents(random, 3) {
-				e.event(&row)
+				e.Event(&row)
 			}
 		},
 		func() {
 			for _, row := range richSpans(random, 3) {
-				e.span(&row)
+				e.Span(&row)
 			}
 		},
-		func() { e.points(packPoints(richPoints(random, 3))) },
+		func() { e.Points(packPoints(richPoints(random, 3))) },
 	} {
-		e.reset()
+		e.Reset()
 		encode()
-		f.Add(uint8(signal), uint32(3), slices.Clone(e.bytes))
-		f.Add(uint8(signal), uint32(3), slices.Clone(e.payload()))
+		f.Add(uint8(signal), uint32(3), slices.Clone(e.Bytes))
+		f.Add(uint8(signal), uint32(3), slices.Clone(e.Payload()))
 	}
 	packer := colenc.NewPacker()
 	f.Fuzz(func(t *testing.T, signal uint8, count uint32, payload []byte) {

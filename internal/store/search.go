@@ -12,6 +12,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/panics"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 const (
@@ -106,7 +107,7 @@ func (s *search[R]) help(ctx context.Context) {
 // the best mostly come first.
 func (s *search[R]) scan(ctx context.Context, v *view[R]) error {
 	p := s.pager
-	if v.first > p.snapshot || !p.hint.times.Overlaps(v.oldest, v.newest) {
+	if v.first > p.snapshot || !p.hint.Times.Overlaps(v.oldest, v.newest) {
 		return nil
 	}
 	match := p.matcher()
@@ -135,7 +136,7 @@ func (s *search[R]) scan(ctx context.Context, v *view[R]) error {
 // a segment, which takes as long as a block does.
 func (s *search[R]) open(ctx context.Context, v *view[R]) (*reader[R], error) {
 	p := s.pager
-	if err := ctx.Err(); err != nil || v.segment == nil || len(p.hint.tests) == 0 {
+	if err := ctx.Err(); err != nil || v.segment == nil || len(p.hint.Tests) == 0 {
 		return newReader(v, p.hint), err
 	}
 	if err := p.budget.Enter(ctx); err != nil {
@@ -172,9 +173,9 @@ func (s *search[R]) scanBlock(ctx context.Context, r *reader[R], b int, match fu
 }
 
 // scanRun looks at rows that are loaded.
-func (s *search[R]) scanRun(ctx context.Context, v *view[R], r run[R], match func(*R) bool) error {
+func (s *search[R]) scanRun(ctx context.Context, v *view[R], r segment.Run[R], match func(*R) bool) error {
 	p := s.pager
-	from, to := p.narrow(v, r.rows, s.after)
+	from, to := p.narrow(v, r.Rows, s.after)
 	bound, bounded := s.bound()
 	for n := range to - from {
 		if n%checkRows == 0 && ctx.Err() != nil {
@@ -184,7 +185,7 @@ func (s *search[R]) scanRun(ctx context.Context, v *view[R], r run[R], match fun
 		if p.ascending {
 			i = from + n
 		}
-		e := budget.Entry[R]{Row: &r.rows[i], Time: v.signal.when(&r.rows[i]), Seq: v.first + uint64(r.Place(i))}
+		e := budget.Entry[R]{Row: &r.Rows[i], Time: v.signal.when(&r.Rows[i]), Seq: v.first + uint64(r.Place(i))}
 		if bounded && !p.precedes(e, bound) {
 			if v.ordered {
 				return nil // the rest is no better

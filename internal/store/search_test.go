@@ -17,6 +17,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/budget"
 	"github.com/tapio/tapio/internal/store/ngram"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // compactedEvents is a store of many segments of rich records, and the records.
@@ -33,7 +34,7 @@ func compactedEvents(t *testing.T, rows int) (*Store, []model.Event) {
 }
 
 func TestTextsOfAllLengthsAreFound(t *testing.T) {
-	s, written := compactedEvents(t, ngram.ShortRows+blockRows)
+	s, written := compactedEvents(t, ngram.ShortRows+segment.BlockRows)
 	r := rand.New(rand.NewPCG(1, 9))
 	for n := range 60 {
 		text := model.FoldText(written[r.IntN(len(written))].Body.Text())
@@ -55,7 +56,7 @@ func TestTextsOfAllLengthsAreFound(t *testing.T) {
 func TestLowerIsThatOfEachByte(t *testing.T) {
 	for c := range 256 {
 		text := []byte(strings.Repeat(string([]byte{byte(c)}), 11))
-		got := appendLower([]byte("X"), text)
+		got := segment.AppendLower([]byte("X"), text)
 		want := append([]byte("X"), text...)
 		for i := 1; i < len(want); i++ {
 			if want[i] >= 'A' && want[i] <= 'Z' {
@@ -67,7 +68,7 @@ func TestLowerIsThatOfEachByte(t *testing.T) {
 }
 
 func TestSearchEndsWithItsContext(t *testing.T) {
-	s, _ := compactedEvents(t, 20*blockRows)
+	s, _ := compactedEvents(t, 20*segment.BlockRows)
 	ctx, cancel := context.WithCancel(t.Context())
 	looked := 0
 	match := func() func(*model.Event) bool {
@@ -78,14 +79,14 @@ func TestSearchEndsWithItsContext(t *testing.T) {
 			return false
 		}
 	}
-	_, err := queryPage(ctx, s, s.events, model.Paging{Limit: 1}, match, &hint{})
+	_, err := queryPage(ctx, s, s.events, model.Paging{Limit: 1}, match, &segment.Hint{})
 	require.ErrorIs(t, err, context.Canceled)
-	assert.Less(t, looked, 4*blockRows)
+	assert.Less(t, looked, 4*segment.BlockRows)
 	assert.Zero(t, s.budget.Used.Load(), "what a query held is given back")
 }
 
 func TestSearchPassesOnAPanic(t *testing.T) {
-	s, _ := compactedEvents(t, 64*blockRows)
+	s, _ := compactedEvents(t, 64*segment.BlockRows)
 	var mu sync.Mutex
 	calls := 0
 	match := func() func(*model.Event) bool {
@@ -101,7 +102,7 @@ func TestSearchPassesOnAPanic(t *testing.T) {
 		}
 	}
 	require.Greater(t, len(s.events.chunks), 1)
-	p, err := newPager(t.Context(), s, s.events, model.Paging{Limit: 1}, match, &hint{})
+	p, err := newPager(t.Context(), s, s.events, model.Paging{Limit: 1}, match, &segment.Hint{})
 	require.NoError(t, err)
 	defer p.close()
 	search := search[model.Event]{pager: p, best: budget.Best[model.Event]{N: 1, Size: (*model.Event).AnswerSize}}

@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // benchRows is how many rows the benchmarks store: TAPIO_BENCH_ROWS or 200,000.
@@ -42,7 +44,7 @@ func newShop() *shop {
 	s := &shop{random: rand.New(rand.NewPCG(1, 1)), scope: &model.Scope{Name: "shop"}, now: second(1_700_000_000)}
 	for i := range 40 {
 		s.resources = append(s.resources, &model.Resource{Attributes: attributes(
-			serviceKey, fmt.Sprint("service-", i), "k8s.pod.name", fmt.Sprintf("service-%d-5c66d57d58-%d", i, i*7),
+			semconv.ServiceName, fmt.Sprint("service-", i), "k8s.pod.name", fmt.Sprintf("service-%d-5c66d57d58-%d", i, i*7),
 			"k8s.namespace.name", "shop", "k8s.node.name", fmt.Sprint("node-", i%5))})
 	}
 	return s
@@ -180,23 +182,23 @@ func median(b *testing.B, f func()) {
 }
 
 func BenchmarkCompact(b *testing.B) {
-	packer, wide := colenc.NewPacker(), newShop().wide(8*blockRows)
-	events, spans := newShop().events(segmentRows/2), newShop().spans(segmentRows)
+	packer, wide := colenc.NewPacker(), newShop().wide(8*segment.BlockRows)
+	events, spans := newShop().events(segment.SegmentRows/2), newShop().spans(segment.SegmentRows)
 	for how, name := range []string{colenc.PackTight: "tight", colenc.PackQuick: "quick"} {
-		b.Run("logs/"+name, func(b *testing.B) { benchmarkCompact(b, eventCodec{}, packer, colenc.Packing(how), events) })
-		b.Run("spans/"+name, func(b *testing.B) { benchmarkCompact(b, spanCodec{}, packer, colenc.Packing(how), spans) })
-		b.Run("wide/"+name, func(b *testing.B) { benchmarkCompact(b, eventCodec{}, packer, colenc.Packing(how), wide) })
+		b.Run("logs/"+name, func(b *testing.B) { benchmarkCompact(b, segment.EventCodec{}, packer, colenc.Packing(how), events) })
+		b.Run("spans/"+name, func(b *testing.B) { benchmarkCompact(b, segment.SpanCodec{}, packer, colenc.Packing(how), spans) })
+		b.Run("wide/"+name, func(b *testing.B) { benchmarkCompact(b, segment.EventCodec{}, packer, colenc.Packing(how), wide) })
 	}
 }
 
-func benchmarkCompact[R any](b *testing.B, c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) {
+func benchmarkCompact[R any](b *testing.B, c segment.Codec[R], p *colenc.Packer, how colenc.Packing, rows []R) {
 	b.Helper()
-	var s *segment
+	var s *segment.Segment
 	for b.Loop() {
-		s = compact(c, p, how, rows)
+		s = segment.Compact(c, p, how, rows)
 	}
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(len(rows)), "ns/row")
-	b.ReportMetric(float64(s.size())/float64(len(rows)), "B/row")
+	b.ReportMetric(float64(s.Size())/float64(len(rows)), "B/row")
 }
 
 func BenchmarkSegments(b *testing.B) {

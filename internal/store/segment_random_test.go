@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // randomText is often one of a few, sometimes empty, long, strange or new.
@@ -62,7 +64,7 @@ func randomAttributes(r *rand.Rand, depth int) model.Attributes {
 		list = append(list, model.KeyValue{Key: fmt.Sprint("key.", r.IntN(6)), Value: randomValue(r, depth)})
 	}
 	if r.IntN(8) == 0 {
-		key := []string{"k8s.namespace.name", "service.namespace", "namespace", scopeKey}[r.IntN(4)]
+		key := []string{"k8s.namespace.name", "service.namespace", "namespace", segment.ScopeKey}[r.IntN(4)]
 		list = append(list, model.KeyValue{Key: key, Value: model.StringValue(fmt.Sprint("text ", r.IntN(3)))})
 	}
 	return list
@@ -86,7 +88,7 @@ func randomOrigins(r *rand.Rand) origins {
 	o := origins{resources: []*model.Resource{{}}, scopes: []*model.Scope{{}}}
 	for range 5 {
 		o.resources = append(o.resources, &model.Resource{
-			Attributes: append(attributes(serviceKey, fmt.Sprint("service-", r.IntN(3))), randomAttributes(r, 2)...),
+			Attributes: append(attributes(semconv.ServiceName, fmt.Sprint("service-", r.IntN(3))), randomAttributes(r, 2)...),
 			SchemaURL:  randomText(r), DroppedAttributes: r.Uint32(),
 			EntityRefs: []model.EntityRef{{SchemaURL: "s", Type: "t", IDKeys: []string{"a", "b"}, DescriptionKeys: []string{"c"}}},
 		})
@@ -177,7 +179,7 @@ func randomFilter(t *testing.T, r *rand.Rand) model.Filter {
 
 func randomSelector(t *testing.T, r *rand.Rand) model.Selector {
 	t.Helper()
-	key := []string{"key.0", "key.1", "key.2", "service", serviceKey, scopeKey, "namespace", "pod"}[r.IntN(8)]
+	key := []string{"key.0", "key.1", "key.2", "service", semconv.ServiceName, segment.ScopeKey, "namespace", "pod"}[r.IntN(8)]
 	values := []string{randomText(r)}
 	operator := []model.Operator{
 		model.OpEqual, model.OpIn, model.OpNotEqual, model.OpNotIn, model.OpExists, model.OpNotExists,

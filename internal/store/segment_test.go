@@ -17,17 +17,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/semconv"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // restore reads all rows of a segment.
-func restore[R any](c codec[R], s *segment, h *hint) (rows []R, places []int32) {
-	l := &loader{segment: s}
-	for b := range s.blocks {
-		if l.blocks(h).has(b) && l.admits(h, b) {
-			r := load(l, c, b, h)
-			rows, places = append(rows, r.rows...), append(places, r.places...)
+func restore[R any](c segment.Codec[R], s *segment.Segment, h *segment.Hint) (rows []R, places []int32) {
+	l := &segment.Loader{Segment: s}
+	for b := range s.Blocks {
+		if l.Blocks(h).Has(b) && l.Admits(h, b) {
+			r := segment.Load(l, c, b, h)
+			rows, places = append(rows, r.Rows...), append(places, r.Places...)
 		}
 	}
 	return rows, places
@@ -37,15 +39,15 @@ func TestSegmentsGiveBackTheirRows(t *testing.T) {
 	packer := colenc.NewPacker()
 	for n := range uint64(8) {
 		r := rand.New(rand.NewPCG(n, 2))
-		events, spans := richEvents(r, 1+r.IntN(3*blockRows)), richSpans(r, 1+r.IntN(3*blockRows))
-		s := compact(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), events)
-		got, _ := restore(codec[model.Event](eventCodec{}), s, &hint{})
+		events, spans := richEvents(r, 1+r.IntN(3*segment.BlockRows)), richSpans(r, 1+r.IntN(3*segment.BlockRows))
+		s := segment.Compact(segment.Codec[model.Event](segment.EventCodec{}), packer, colenc.Packing(n%2), events)
+		got, _ := restore(segment.Codec[model.Event](segment.EventCodec{}), s, &segment.Hint{})
 		require.Len(t, got, len(events))
 		for i := range events {
 			requireEqualEvents(t, &events[i], &got[i])
 		}
-		s = compact(codec[model.Span](spanCodec{}), packer, colenc.Packing(n%2), spans)
-		restored, _ := restore(codec[model.Span](spanCodec{}), s, &hint{})
+		s = segment.Compact(segment.Codec[model.Span](segment.SpanCodec{}), packer, colenc.Packing(n%2), spans)
+		restored, _ := restore(segment.Codec[model.Span](segment.SpanCodec{}), s, &segment.Hint{})
 		require.Len(t, restored, len(spans))
 		for i := range spans {
 			requireEqualSpans(t, &spans[i], &restored[i])
@@ -89,18 +91,18 @@ func requireEqualSpans(t *testing.T, want, got *model.Span) {
 
 // variedEvents returns two blocks of events. How they are alike depends on n.
 func variedEvents(r *rand.Rand, n uint64) []model.Event {
-	rows := richEvents(r, 2*blockRows)
+	rows := richEvents(r, 2*segment.BlockRows)
 	if n%2 == 0 { // blocks that differ from each other
 		slices.SortFunc(rows, func(a, b model.Event) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	if n%4 == 1 {
 		for i := 0; i < len(rows); i += 100 {
-			rows[i].Attributes = attributes(serviceKey, "service-1")
+			rows[i].Attributes = attributes(semconv.ServiceName, "service-1")
 		}
 	}
 	if n%3 == 2 { // all alike: what holds for one value holds for all rows
 		for i := range rows {
-			rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/blockRows), "key.1", fmt.Sprintf("text %x", i))
+			rows[i].Attributes = attributes("key.0", fmt.Sprint("text ", i/segment.BlockRows), "key.1", fmt.Sprintf("text %x", i))
 		}
 	}
 	return rows
@@ -122,14 +124,14 @@ func TestIndexesLoseNoRow(t *testing.T) {
 	for n := range uint64(12) {
 		r := rand.New(rand.NewPCG(n, 3))
 		rows := variedEvents(r, n)
-		s := compact(codec[model.Event](eventCodec{}), packer, colenc.Packing(n%2), rows)
+		s := segment.Compact(segment.Codec[model.Event](segment.EventCodec{}), packer, colenc.Packing(n%2), rows)
 		for range 100 {
 			q := model.EventQuery{Filter: randomFilter(t, r), Kind: model.RecordKind(r.IntN(3))}
 			if r.IntN(4) == 0 {
 				q.TraceID = randomTrace(r)
 			}
 			match := eventMatcher(q)()
-			loaded, places := restore(codec[model.Event](eventCodec{}), s, eventHint(&q))
+			loaded, places := restore(segment.Codec[model.Event](segment.EventCodec{}), s, segment.EventHint(&q))
 			want, got := matches(rows, match), matches(loaded, match)
 			for i, at := range got {
 				got[i] = int(places[at])

@@ -14,6 +14,8 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/segment"
+	"github.com/tapio/tapio/internal/store/segmentfile"
 )
 
 // closedLog holds rows in one chunk, which is compacted and to be written.
@@ -31,8 +33,8 @@ func TestFilesOfBothPackingsAreRead(t *testing.T) {
 	for name, now := range map[string]func() time.Time{"quick": time.Now, "tight": leisurely()} {
 		t.Run(name, func(t *testing.T) {
 			l := closedLog(t, now)
-			require.Equal(t, name == "quick", l.chunks[0].segment.packing == colenc.PackQuick)
-			into, err := reopened(t, l, fileVersion)
+			require.Equal(t, name == "quick", l.chunks[0].segment.Packing == colenc.PackQuick)
+			into, err := reopened(t, l, segmentfile.FileVersion)
 			require.NoError(t, err)
 			for seq := uint64(1); seq <= l.last; seq++ {
 				want, _ := l.bySeq(seq)
@@ -48,14 +50,14 @@ func TestOldFilesAreRead(t *testing.T) {
 	l := closedLog(t, leisurely()) // as all were
 	s := l.chunks[0].segment
 	var streams [][]byte
-	for _, c := range colenc.Split(nil, s.unpack(nil, s.words))[:4] {
+	for _, c := range colenc.Split(nil, s.Unpack(nil, s.Words))[:4] {
 		streams = append(streams, c.Bytes)
 	}
-	s.words = s.pack(nil, colenc.Join(nil, streams))
-	into, err := reopened(t, l, firstFileVersion)
+	s.Words = s.Pack(nil, colenc.Join(nil, streams))
+	into, err := reopened(t, l, segmentfile.FirstFileVersion)
 	require.NoError(t, err)
 	require.Equal(t, l.rows, into.rows)
-	_, err = reopened(t, l, fileVersion+1)
+	_, err = reopened(t, l, segmentfile.FileVersion+1)
 	require.ErrorContains(t, err, "has format version 4, this server reads 1 to 3")
 }
 
@@ -64,15 +66,15 @@ func reopened(t *testing.T, l *log[model.Event], version uint32) (*log[model.Eve
 	t.Helper()
 	var file bytes.Buffer
 	m := l.pending(0)
-	_, err := m.writeTo(&file)
+	_, err := m.WriteTo(&file)
 	require.NoError(t, err)
-	m.header.Version = version
+	m.Header.Version = version
 	header := new(bytes.Buffer)
-	_, err = writeSummed(header, &m.header)
+	_, err = segmentfile.WriteSummed(header, &m.Header)
 	require.NoError(t, err)
 	copy(file.Bytes(), header.Bytes())
 	r := bytes.NewReader(file.Bytes())
-	h, err := readHeader(r)
+	h, err := segmentfile.ReadHeader(r, max(segment.SegmentRows, maxPointRows))
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func reopened(t *testing.T, l *log[model.Event], version uint32) (*log[model.Eve
 func FuzzSegmentFile(f *testing.F) {
 	l := closedLog(f, time.Now)
 	var whole strings.Builder
-	_, err := l.pending(0).writeTo(&whole)
+	_, err := l.pending(0).WriteTo(&whole)
 	require.NoError(f, err)
 	f.Add([]byte(whole.String()))
 	f.Add([]byte(whole.String()[:100]))
@@ -94,7 +96,7 @@ func FuzzSegmentFile(f *testing.F) {
 		into := newLog(eventSignal(), l.packer, time.Now)
 		into.setLimits(64*mebibyte, 0)
 		r := bytes.NewReader(data)
-		h, err := readHeader(r)
+		h, err := segmentfile.ReadHeader(r, max(segment.SegmentRows, maxPointRows))
 		if err != nil {
 			return
 		}

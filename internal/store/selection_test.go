@@ -12,6 +12,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/query"
+	"github.com/tapio/tapio/internal/semconv"
 )
 
 // A series is present where there are points of it to want, compacted or not.
@@ -25,7 +26,7 @@ func TestPresentSeriesAreThoseThatHavePoints(t *testing.T) {
 			now += model.Nanos(r.IntN(1e9))
 			series := &model.Series{
 				Metric: &model.Metric{Name: fmt.Sprint("m", r.IntN(5)), Type: model.MetricGauge}, Scope: &model.Scope{},
-				Resource:   &model.Resource{Attributes: attributes(serviceKey, fmt.Sprint("s", now/second(400)))},
+				Resource:   &model.Resource{Attributes: attributes(semconv.ServiceName, fmt.Sprint("s", now/second(400)))},
 				Attributes: attributes("route", fmt.Sprint(r.IntN(5))),
 			}
 			points = append(points, model.Point{Series: series, Time: now, Number: model.NumberInt, Bits: 1})

@@ -4,10 +4,13 @@
 package store
 
 import (
+	"cmp"
 	"unsafe"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/rowcode"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // signal is all that a log must know about its rows.
@@ -26,14 +29,14 @@ type signal[R any] struct {
 	// cost is what keep would add to the chunk's bytes.
 	cost func(*intern.Parts, *R) int
 	// codec writes a full chunk as a segment.
-	codec codec[R]
+	codec segment.Codec[R]
 	// facts are what its rows are grouped and compared by.
 	facts facts[R]
 	// attributes are those of the row itself.
 	attributes func(*R) model.Attributes
 	// encode writes a row for the write-ahead log, and decode reads it.
-	encode func(*rowEncoder, *R)
-	decode func(*rowDecoder) R
+	encode func(*rowcode.Encoder, *R)
+	decode func(*rowcode.Decoder) R
 	// uid is the id that the row brought along, "" for none.
 	uid func(*R) string
 	// keep interns the row's shared parts and indexes it as the row at place.
@@ -45,7 +48,7 @@ func eventSignal() signal[model.Event] {
 	var scope model.Scope
 	return signal[model.Event]{
 		name:       "logs",
-		codec:      eventCodec{},
+		codec:      segment.EventCodec{},
 		facts:      eventFacts(),
 		uid:        (*model.Event).UID,
 		attributes: func(e *model.Event) model.Attributes { return e.Attributes },
@@ -55,10 +58,10 @@ func eventSignal() signal[model.Event] {
 		answer:     (*model.Event).AnswerSize,
 		number:     func(e *model.Event, seq uint64) { e.Seq = seq },
 		place:      numberLogs,
-		encode:     (*rowEncoder).event,
-		decode:     (*rowDecoder).event,
+		encode:     (*rowcode.Encoder).Event,
+		decode:     (*rowcode.Decoder).Event,
 		complete: func(e *model.Event) {
-			e.Resource, e.Scope = orElse(e.Resource, &resource), orElse(e.Scope, &scope)
+			e.Resource, e.Scope = cmp.Or(e.Resource, &resource), cmp.Or(e.Scope, &scope)
 		},
 		cost: func(p *intern.Parts, e *model.Event) int {
 			return p.Resources.Cost(e.Resource) + p.Scopes.Cost(e.Scope) + p.UIDCost(e.UID())
@@ -76,7 +79,7 @@ func spanSignal() signal[model.Span] {
 	return signal[model.Span]{
 		name:       "traces",
 		attributes: func(s *model.Span) model.Attributes { return s.Attributes },
-		codec:      spanCodec{},
+		codec:      segment.SpanCodec{},
 		facts:      spanFacts(),
 		slot:       int(unsafe.Sizeof(model.Span{})),
 		when:       func(s *model.Span) model.Nanos { return s.Start },
@@ -84,10 +87,10 @@ func spanSignal() signal[model.Span] {
 		answer:     (*model.Span).Size,
 		number:     func(s *model.Span, seq uint64) { s.Seq = seq },
 		place:      numberTraces,
-		encode:     (*rowEncoder).span,
-		decode:     (*rowDecoder).span,
+		encode:     (*rowcode.Encoder).Span,
+		decode:     (*rowcode.Decoder).Span,
 		complete: func(s *model.Span) {
-			s.Resource, s.Scope = orElse(s.Resource, &resource), orElse(s.Scope, &scope)
+			s.Resource, s.Scope = cmp.Or(s.Resource, &resource), cmp.Or(s.Scope, &scope)
 		},
 		cost: func(p *intern.Parts, s *model.Span) int {
 			return p.Resources.Cost(s.Resource) + p.Scopes.Cost(s.Scope) + p.TraceCost(s.TraceID)
@@ -97,13 +100,6 @@ func spanSignal() signal[model.Span] {
 			p.KeepTrace(s.TraceID, place)
 		},
 	}
-}
-
-func orElse[T any](v, other *T) *T {
-	if v == nil {
-		return other
-	}
-	return v
 }
 
 // matcher makes a test of the rows of one chunk. It is called again for each

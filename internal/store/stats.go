@@ -3,46 +3,12 @@
 
 package store
 
-import (
-	"maps"
-
-	"github.com/tapio/tapio/internal/model"
-)
-
 func (l *log[R]) stats() Stats {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	s := Stats{
-		Signal:   l.signal.name,
-		Rows:     uint64(l.rows),
-		Bytes:    uint64(l.bytes),
-		Capacity: uint64(l.capacity),
-		Appended: l.appended,
-		Evicted:  maps.Clone(l.evicted),
-		Refused:  maps.Clone(l.refused),
-		LastSeq:  l.last,
-		Lost:     l.lost.Load(),
-	}
-	if l.rows > 0 {
-		s.FirstSeq = l.firstSeq()
-		s.Oldest, s.Newest = l.extent()
-	}
+	s := l.chain.stats(l.signal.name, l.bytes)
+	s.Lost = l.lost.Load()
 	return s
-}
-
-func (l *log[R]) extent() (oldest, newest model.Nanos) {
-	for _, c := range l.chunks {
-		oldest, newest = earlier(oldest, c.dated), max(newest, c.newest)
-	}
-	return oldest, newest
-}
-
-// ends returns the sequences of the oldest and of the newest row; first is
-// last+1 where there is none.
-func (l *log[R]) ends() (first, last uint64) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.firstSeq(), l.last
 }
 
 // QueryStats returns what the queries hold.

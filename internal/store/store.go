@@ -13,6 +13,7 @@ import (
 	"github.com/tapio/tapio/internal/store/budget"
 	"github.com/tapio/tapio/internal/store/colenc"
 	"github.com/tapio/tapio/internal/store/disk"
+	"github.com/tapio/tapio/internal/store/segment"
 	"github.com/tapio/tapio/internal/store/symboltable"
 	"github.com/tapio/tapio/internal/store/wal"
 )
@@ -73,7 +74,7 @@ func New(limits Limits, now func() time.Time) *Store {
 	s.symbols = newSymbols(s.profiles, now)
 	s.panics = &panicReport{}
 	s.events.panics, s.spans.panics, s.points.panics = s.panics, s.panics, s.panics
-	s.events.idling.budget, s.spans.idling.budget = s.budget, s.budget
+	s.events.summaries.budget, s.spans.summaries.budget = s.budget, s.budget
 	s.SetLimits(limits)
 	return s
 }
@@ -98,7 +99,7 @@ func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, erro
 	if err != nil {
 		return nil, err
 	}
-	d.logBytes = logBound(limits)
+	d.ahead.logBytes = logBound(limits)
 	s.directory, d.panics = d, s.panics
 	s.events.directory, s.spans.directory, s.points.directory = d, d, d
 	s.profiles.KeepFiles()
@@ -106,14 +107,14 @@ func Open(limits Limits, now func() time.Time, o DirectoryOptions) (*Store, erro
 		_ = d.lock.Close()
 		return nil, err
 	}
-	s.events.journal.seen = d.seen.Keep(s.events.Place(), s.events.newest())
-	s.spans.journal.seen = d.seen.Keep(s.spans.Place(), s.spans.newest())
-	s.points.journal.seen = d.seen.Keep(s.points.Place(), s.points.newest())
+	s.events.seen = d.seen.Keep(s.events.Place(), s.events.newest())
+	s.spans.seen = d.seen.Keep(s.spans.Place(), s.spans.newest())
+	s.points.seen = d.seen.Keep(s.points.Place(), s.points.newest())
 	s.epoch = d.epoch
 	s.profiles.SetEpoch(d.epoch)
 	s.Retire()
 	d.settle()
-	d.startLog()
+	d.ahead.start()
 	d.begin()
 	return s, nil
 }
@@ -163,7 +164,7 @@ func (s *Store) Directory() DirectoryStats {
 		Path: d.path, Bytes: uint64(max(d.bytes.Load(), 0)), FailedWrites: d.writes.Load(),
 		CorruptFiles: d.corrupt.Load(), DamagedFiles: d.damaged.Load(), Failing: d.failing.Load() || d.incomplete.Load(),
 	}
-	if w := d.log.Load(); w != nil {
+	if w := d.ahead.log.Load(); w != nil {
 		stats.Log = w.Stats()
 		stats.FailedWrites += stats.Log.Failures
 		stats.Failing = stats.Failing || stats.Log.Failing
@@ -265,7 +266,7 @@ func (s *Store) Stats() []Stats {
 // QueryEvents returns one page of log records. The error is the context's, or a
 // *model.FieldError for a cursor of another store.
 func (s *Store) QueryEvents(ctx context.Context, q model.EventQuery) (model.Page[model.Event], error) {
-	page, err := queryPage(ctx, s, s.events, q.Paging, eventMatcher(q), eventHint(&q))
+	page, err := queryPage(ctx, s, s.events, q.Paging, eventMatcher(q), segment.EventHint(&q))
 	for i := range page.Rows {
 		s.Identify(&page.Rows[i])
 	}

@@ -87,8 +87,8 @@ func recount[R any](l *log[R]) (rows int, bytes int64) {
 	defer l.mu.RUnlock()
 	for _, c := range l.chunks {
 		if c.segment != nil {
-			rows += c.segment.rows
-			bytes += chunkBytes + c.segment.size()
+			rows += c.segment.Rows
+			bytes += chunkBytes + c.segment.Size()
 			continue
 		}
 		content := int64(chunkBytes)

@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/tapio/tapio/internal/model"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 const (
@@ -31,7 +32,7 @@ type Tail[R any] struct {
 	matcher matcher[R]
 	match   func(*R) bool
 	chunk   uint64 // first sequence of the chunk that match was made for
-	hint    *hint
+	hint    *segment.Hint
 	loaded  *loaded[R] // the block in hand, where the tail reads a segment
 	finish  func(*R)
 
@@ -49,27 +50,27 @@ type loaded[R any] struct {
 	view   view[R]
 	reader *reader[R] // nil between calls, for it holds more than the rows
 	block  int
-	run    run[R]
+	run    segment.Run[R]
 }
 
 // TailEvents makes a tail of log records. Paging does not count.
 func (s *Store) TailEvents(q model.EventQuery, start model.Start) *Tail[model.Event] {
-	return newTail(s.events, eventMatcher(q), eventHint(&q), start, s.Identify)
+	return newTail(s.events, eventMatcher(q), segment.EventHint(&q), start, s.Identify)
 }
 
 // TailRecords is TailEvents, but leaves it to Identify to give the records that
 // are needed their ids.
 func (s *Store) TailRecords(q model.EventQuery, start model.Start) *Tail[model.Event] {
-	return newTail(s.events, eventMatcher(q), eventHint(&q), start, func(*model.Event) {})
+	return newTail(s.events, eventMatcher(q), segment.EventHint(&q), start, func(*model.Event) {})
 }
 
 // TailSpans makes a tail of the spans that a query for traces selects by. Paging
 // does not count.
 func (s *Store) TailSpans(q model.TraceQuery, start model.Start) *Tail[model.Span] {
-	return newTail(s.spans, spanMatcher(q), spanHint(&q), start, func(*model.Span) {})
+	return newTail(s.spans, spanMatcher(q), segment.SpanHint(&q), start, func(*model.Span) {})
 }
 
-func newTail[R any](l *log[R], m matcher[R], h *hint, start model.Start, finish func(*R)) *Tail[R] {
+func newTail[R any](l *log[R], m matcher[R], h *segment.Hint, start model.Start, finish func(*R)) *Tail[R] {
 	first, last := l.ends()
 	t := &Tail[R]{
 		log: l, matcher: m, hint: h, finish: finish,
@@ -150,7 +151,7 @@ func (t *Tail[R]) rest() {
 			t.loaded = nil
 			return
 		}
-		if _, until := l.view.segment.rowsOf(l.block); t.position+1 >= l.view.first+uint64(until) {
+		if _, until := l.view.segment.RowsOf(l.block); t.position+1 >= l.view.first+uint64(until) {
 			t.loaded = nil
 		}
 	}
@@ -215,18 +216,18 @@ func (t *Tail[R]) step(rows []R, limit int, end uint64) ([]R, model.Loss) {
 	}
 	r, until := t.load(&v)
 	stop := min(end, t.position+tailStep, v.first+uint64(until)-1)
-	for i := r.behind(int(t.position + 1 - v.first)); i < len(r.rows); i++ {
+	for i := r.Behind(int(t.position + 1 - v.first)); i < len(r.Rows); i++ {
 		seq := v.first + uint64(r.Place(i))
 		if seq > stop {
 			break
 		}
 		t.position = seq
-		if !t.wants(&r.rows[i]) {
+		if !t.wants(&r.Rows[i]) {
 			continue
 		}
-		rows = append(rows, r.rows[i])
+		rows = append(rows, r.Rows[i])
 		t.finish(&rows[len(rows)-1])
-		t.taken += t.log.signal.answer(&r.rows[i])
+		t.taken += t.log.signal.answer(&r.Rows[i])
 		if len(rows) == limit || t.taken >= t.bytes {
 			return rows, model.Loss{}
 		}
@@ -236,12 +237,12 @@ func (t *Tail[R]) step(rows []R, limit int, end uint64) ([]R, model.Loss) {
 }
 
 // load returns the block behind the position, and the place where it ends.
-func (t *Tail[R]) load(v *view[R]) (r run[R], until int) {
+func (t *Tail[R]) load(v *view[R]) (r segment.Run[R], until int) {
 	if v.segment == nil {
 		t.loaded = nil
-		return run[R]{rows: v.rows}, v.count
+		return segment.Run[R]{Rows: v.rows}, v.count
 	}
-	b := int(t.position+1-v.first) / v.segment.blockRows
+	b := int(t.position+1-v.first) / v.segment.BlockRows
 	if t.loaded == nil || t.loaded.view.segment != v.segment {
 		t.loaded = &loaded[R]{view: *v, block: -1}
 	}
@@ -249,12 +250,12 @@ func (t *Tail[R]) load(v *view[R]) (r run[R], until int) {
 		if l.reader == nil {
 			l.reader = newReader(&l.view, t.hint)
 		}
-		l.block, l.run = b, run[R]{}
+		l.block, l.run = b, segment.Run[R]{}
 		if l.reader.admits(b) {
 			l.run = l.reader.load(b)
 		}
 	}
-	_, until = v.segment.rowsOf(b)
+	_, until = v.segment.RowsOf(b)
 	return t.loaded.run, until
 }
 

@@ -36,12 +36,12 @@ func (t *Tail[R]) goBackIn(ctx context.Context, v *view[R], back *walk) error {
 			continue
 		}
 		rows := r.load(b)
-		for n := len(rows.rows) - 1; n >= 0 && back.left > 0; n-- {
+		for n := len(rows.Rows) - 1; n >= 0 && back.left > 0; n-- {
 			if back.looked++; back.looked%checkRows == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
 			seq := v.first + uint64(rows.Place(n))
-			if seq <= back.history && match(&rows.rows[n]) {
+			if seq <= back.history && match(&rows.Rows[n]) {
 				back.left--
 				back.position = seq - 1
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/budget"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // maxCandidates bounds how many matching spans are sorted at a time.
@@ -31,7 +32,7 @@ const (
 // With TraceIDs the answer holds those traces in that order, without the
 // unknown ones; Limit does not count, and only MaxBytes makes a next page.
 func (s *Store) QueryTraces(ctx context.Context, q model.TraceQuery) (model.Page[model.Trace], error) {
-	p, err := newPager(ctx, s, s.spans, q.Paging, spanMatcher(q), spanHint(&q))
+	p, err := newPager(ctx, s, s.spans, q.Paging, spanMatcher(q), segment.SpanHint(&q))
 	if err != nil {
 		return model.Page[model.Trace]{}, err
 	}
@@ -187,13 +188,13 @@ func (f *traceFinder) appendOpen(spans []*model.Span, v *view[model.Span], id mo
 
 // appendCompacted takes the trace's spans of a segment.
 func appendCompacted(spans []*model.Span, v *view[model.Span], id model.TraceID) []*model.Span {
-	if _, blocks := v.segment.findTrace(id); blocks == 0 {
+	if _, blocks := v.segment.FindTrace(id); blocks == 0 {
 		return spans
 	}
-	r := newReader(v, &hint{trace: id})
+	r := newReader(v, &segment.Hint{Trace: id})
 	for b := range r.blocks() {
 		if r.admits(b) {
-			rows := r.load(b).rows
+			rows := r.load(b).Rows
 			for i := range rows {
 				spans = append(spans, &rows[i])
 			}

@@ -4,11 +4,12 @@
 package store
 
 import (
-	"slices"
+	"sync/atomic"
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/budget"
 	"github.com/tapio/tapio/internal/store/intern"
+	"github.com/tapio/tapio/internal/store/segment"
 )
 
 // view is a chunk as it was at one moment. It needs no lock.
@@ -16,8 +17,9 @@ type view[R any] struct {
 	signal         *signal[R]
 	parts          *intern.Parts // holds no index where there is a segment
 	rows           []R           // nil where there is one
-	segment        *segment
-	head           *headSummary[R] // nil where there is a segment
+	segment        *segment.Segment
+	head           *headSummary[R]          // nil where there is a segment
+	summary        *atomic.Pointer[summary] // of the segment
 	count          int
 	first          uint64
 	oldest, newest model.Nanos
@@ -26,50 +28,27 @@ type view[R any] struct {
 
 func (c *chunk[R]) view() view[R] {
 	return view[R]{
-		signal: c.signal, parts: c.parts, rows: c.rows, segment: c.segment, head: c.head,
+		signal: c.signal, parts: c.parts, rows: c.rows, segment: c.segment, head: c.head, summary: c.summary,
 		count: c.count, first: c.first, oldest: c.oldest, newest: c.newest, ordered: c.ordered,
 	}
-}
-
-// run is some rows of a view, in the order of their arrival.
-type run[R any] struct {
-	rows   []R
-	places []int32 // of the rows in the view; nil: they follow from without gaps
-	from   int
-}
-
-func (r *run[R]) Place(i int) int {
-	if r.places == nil {
-		return r.from + i
-	}
-	return int(r.places[i])
-}
-
-// behind returns the first row at the place or behind it.
-func (r *run[R]) behind(place int) int {
-	if r.places == nil {
-		return min(max(place-r.from, 0), len(r.rows))
-	}
-	i, _ := slices.BinarySearch(r.places, int32(place))
-	return i
 }
 
 // reader gives the rows of a view, block by block. The rows of a chunk that is
 // not compacted are one block.
 type reader[R any] struct {
 	view   *view[R]
-	hint   *hint
-	set    blockSet
-	loader loader
+	hint   *segment.Hint
+	set    segment.BlockSet
+	loader segment.Loader
 	rows   int   // in hand
 	booked int64 // bytes on the account of the query
 }
 
-func newReader[R any](v *view[R], h *hint) *reader[R] {
+func newReader[R any](v *view[R], h *segment.Hint) *reader[R] {
 	r := &reader[R]{view: v, hint: h}
 	if v.segment != nil {
-		r.loader.segment = v.segment
-		v.segment.contain(func() { r.set = r.loader.blocks(h) })
+		r.loader.Segment = v.segment
+		v.segment.Contain(func() { r.set = r.loader.Blocks(h) })
 	}
 	return r
 }
@@ -79,7 +58,7 @@ func (r *reader[R]) blocks() int {
 	if r.view.segment == nil {
 		return 1
 	}
-	return len(r.view.segment.blocks)
+	return len(r.view.segment.Blocks)
 }
 
 // admits reports whether a block may hold matching rows.
@@ -88,7 +67,7 @@ func (r *reader[R]) admits(b int) bool {
 		return true
 	}
 	admitted := false
-	r.view.segment.contain(func() { admitted = r.set.has(b) && r.loader.admits(r.hint, b) })
+	r.view.segment.Contain(func() { admitted = r.set.Has(b) && r.loader.Admits(r.hint, b) })
 	return admitted
 }
 
@@ -97,24 +76,24 @@ func (r *reader[R]) times(b int) (oldest, newest model.Nanos) {
 	if r.view.segment == nil {
 		return r.view.oldest, r.view.newest
 	}
-	block := &r.view.segment.blocks[b]
-	return block.oldest, block.newest
+	block := &r.view.segment.Blocks[b]
+	return block.Oldest, block.Newest
 }
 
 // load returns the rows of a block that may match.
-func (r *reader[R]) load(b int) run[R] {
+func (r *reader[R]) load(b int) segment.Run[R] {
 	v := r.view
 	if v.segment == nil {
-		return run[R]{rows: v.rows}
+		return segment.Run[R]{Rows: v.rows}
 	}
-	var loaded run[R]
-	if !v.segment.contain(func() { loaded = load(&r.loader, v.signal.codec, b, r.hint) }) {
-		r.loader = loader{segment: v.segment}
-		loaded = run[R]{}
+	var loaded segment.Run[R]
+	if !v.segment.Contain(func() { loaded = segment.Load(&r.loader, v.signal.codec, b, r.hint) }) {
+		r.loader = segment.Loader{Segment: v.segment}
+		loaded = segment.Run[R]{}
 	}
-	r.rows = len(loaded.rows)
-	for i := range loaded.rows {
-		v.signal.number(&loaded.rows[i], v.first+uint64(loaded.places[i]))
+	r.rows = len(loaded.Rows)
+	for i := range loaded.Rows {
+		v.signal.number(&loaded.Rows[i], v.first+uint64(loaded.Places[i]))
 	}
 	return loaded
 }
@@ -124,9 +103,9 @@ func (r *reader[R]) charge(a *budget.Account) error {
 	if r.view.segment == nil {
 		return nil
 	}
-	held := r.loader.held()
+	held := r.loader.Held()
 	if r.rows > 0 { // with texts of their own
-		held += int64(r.rows*r.view.signal.slot + cap(r.loader.texts))
+		held += int64(r.rows*r.view.signal.slot + cap(r.loader.Texts))
 	}
 	if err := a.TakeBlock(held - r.booked); err != nil {
 		return err
@@ -146,6 +125,6 @@ func (v *view[R]) row(place int) R {
 	if v.segment == nil {
 		return v.rows[place]
 	}
-	loaded := newReader(v, &hint{place: place + 1}).load(place / v.segment.blockRows)
-	return loaded.rows[0]
+	loaded := newReader(v, &segment.Hint{Place: place + 1}).load(place / v.segment.BlockRows)
+	return loaded.Rows[0]
 }

@@ -19,33 +19,17 @@ const (
 type Conn struct {
 	// Pool is where exchanges come from; who completes them may put them back.
 	Pool *Pool
-	// Server reports which end it is. It is known with the first head.
-	Server bool
-	known  bool
+	ends
+	open
+	failed failures
 
-	streams [2]stream // received, sent
-	turns   Turns
+	turns Turns
 	// exact reports that pending are all requests without a complete response, the
 	// eldest first, save those behind them that unseen reports.
 	exact, unseen bool
-	pending       []*Exchange
-	// early is a response whose request the kernel reported later: the thread that
-	// sent it was held up while another one read the answer.
-	early    *Exchange
-	earlyEnd bool
-	// current is the exchange whose response is passing, request the one whose
-	// request is.
-	current  *Exchange
-	request  *Exchange
-	begun    []*Exchange
-	complete []*Exchange
-	failed   map[Reason]uint64
-	// answeredAt is when bytes of a response passed last. other is the place of the
-	// next byte in the stream against that of the piece.
+	// answeredAt is when bytes of a response passed last.
 	answeredAt time.Time
-	other      uint32
-	otherKnown bool
-	// asked is the same when the head that is read began.
+	// asked is the place of the next byte in the stream of responses when the head that is read began.
 	asked      uint32
 	askedKnown bool
 	strange    int
@@ -81,12 +65,6 @@ func (c *Conn) Take(p *Piece) []*Exchange {
 	return c.complete
 }
 
-// follows reports whether no byte passed unseen since the piece before.
-func (c *Conn) follows(p *Piece) bool {
-	mine, other := &c.streams[indexOf(p.Sent)], &c.streams[indexOf(!p.Sent)]
-	return mine.begun && mine.next == p.Seq && p.OtherKnown && other.next == p.Other
-}
-
 // takeTurns notes whose turn it is. A request whose head began before the answer did
 // not wait for it.
 func (c *Conn) takeTurns(p *Piece, follows bool) {
@@ -118,41 +96,18 @@ func (c *Conn) Rest(next [2]uint32) {
 	c.turns.Rest()
 }
 
-// Begun returns the requests that the last piece began; their responses may be
-// long in coming.
-func (c *Conn) Begun() []*Exchange { return c.begun }
-
-// Known reports whether it is known which end it is.
-func (c *Conn) Known() bool { return c.known }
-
-// Pending returns the requests without a complete response, the eldest first.
-func (c *Conn) Pending() []*Exchange { return c.pending }
-
-// Next returns the places of the next bytes, received and sent.
-func (c *Conn) Next() [2]uint32 { return [2]uint32{c.streams[0].next, c.streams[1].next} }
-
 // Opaque reports that the connection speaks something else from here on.
 func (c *Conn) Opaque() bool { return c.opaque }
 
 // Failed returns what could not be parsed since the last call.
-func (c *Conn) Failed() map[Reason]uint64 {
-	failed := c.failed
-	c.failed = nil
-	return failed
-}
+func (c *Conn) Failed() map[Reason]uint64 { return c.failed.take() }
 
 func (c *Conn) unparsed(r Reason, n int) {
 	if c.opaque || !c.known || n == 0 {
 		return
 	}
-	if c.failed == nil {
-		c.failed = map[Reason]uint64{}
-	}
-	c.failed[r] += uint64(n)
+	c.failed.add(r, uint64(n))
 }
-
-func (c *Conn) requests() *stream  { return &c.streams[indexOf(!c.Server)] }
-func (c *Conn) responses() *stream { return &c.streams[indexOf(c.Server)] }
 
 func (c *Conn) head(h *Head, sent bool, seq uint32, at time.Time) (framing, int64) {
 	server := sent != h.Request()

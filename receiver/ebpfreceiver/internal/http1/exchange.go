@@ -4,7 +4,6 @@
 package http1
 
 import (
-	"slices"
 	"time"
 )
 
@@ -94,16 +93,6 @@ func (c *Conn) done(sent bool, at time.Time) {
 	}
 }
 
-// overlaps reports whether the request began before the last byte of the response
-// that ended then. Bytes that were sent before it began were in the socket by then,
-// whichever thread the kernel reported first.
-func (c *Conn) overlaps(e *Exchange, at time.Time) bool {
-	if e.otherKnown {
-		return int32(e.other-c.responses().next) < 0
-	}
-	return e.Start.Before(at)
-}
-
 // ended releases an exchange of which it was not seen when it ended.
 func (c *Conn) ended(sent bool) {
 	if sent != c.Server || c.current == nil {
@@ -118,25 +107,4 @@ func (c *Conn) ended(sent bool) {
 		return
 	}
 	c.shift(e)
-}
-
-// shift takes the eldest request from those that wait.
-func (c *Conn) shift(e *Exchange) {
-	if c.request == e {
-		c.request = nil
-	}
-	if len(c.pending) > 0 && c.pending[0] == e {
-		c.pending = slices.Delete(c.pending, 0, 1)
-	}
-}
-
-// finish releases the exchange, as it may be used again: what of its request
-// still comes belongs to no exchange.
-func (c *Conn) finish(e *Exchange) {
-	if !e.Lost {
-		c.complete = append(c.complete, e)
-	}
-	if c.request == e {
-		c.request = nil
-	}
 }

@@ -122,16 +122,6 @@ func (c *Conn) alone(sent bool) bool {
 	return !c.turns.pipelined
 }
 
-// quiet reports whether no response is under way, as far as is known.
-func (c *Conn) quiet() bool {
-	switch c.responses().framing {
-	case inBody, inChunks, untilClose:
-		return false
-	default:
-		return len(c.responses().part) == 0
-	}
-}
-
 // resumeResponses expects the answer to the first request after a loss.
 func (c *Conn) resumeResponses(s *stream, p *Piece) bool {
 	switch {

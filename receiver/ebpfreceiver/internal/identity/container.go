@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // maxConfig bounds a file of an engine that describes a container.
@@ -32,22 +34,28 @@ type described struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
+// containers knows what containers are called.
+type containers struct {
+	root  string // of /proc
+	known *simplelru.LRU[string, containerNames]
+}
+
 // namesOf asks the engines' files about a container. On the host, and in a container
 // that sees the host's processes, they are below the root of the first process.
-func (t *Table) namesOf(id string) containerNames {
-	if names, ok := t.containers.Get(id); ok {
+func (c *containers) namesOf(id string) containerNames {
+	if names, ok := c.known.Get(id); ok {
 		return names
 	}
 	var names containerNames
 	if !strings.ContainsAny(id, "/.*?[\\") {
-		names = t.describe(id)
+		names = c.describe(id)
 	}
-	t.containers.Add(id, names)
+	c.known.Add(id, names)
 	return names
 }
 
-func (t *Table) describe(id string) containerNames {
-	for _, root := range []string{filepath.Join(t.proc, "1", "root"), "/"} {
+func (c *containers) describe(id string) containerNames {
+	for _, root := range []string{filepath.Join(c.root, "1", "root"), "/"} {
 		for _, pattern := range []string{
 			"var/lib/docker/containers/" + id + "/config.v2.json",
 			"run/containerd/io.containerd.runtime.v2.task/*/" + id + "/config.json",

@@ -6,15 +6,8 @@
 package identity
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
-	"io"
-	"io/fs"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/tapio/tapio/internal/semconv"
@@ -84,54 +77,5 @@ func bounded(value string) string {
 	return strings.Clone(strings.ToValidUTF8(value, ""))
 }
 
-// environment reads what a process declares. Where that is not permitted it counts
-// the process.
-func (t *Table) environment(pid uint32) (d Declared, permitted bool) {
-	block, err := t.readBlock(pid, "environ")
-	if errors.Is(err, fs.ErrPermission) {
-		t.denied++
-		return d, false
-	}
-	var variables []string
-	for variable := range bytes.SplitSeq(block, []byte{0}) {
-		if bytes.HasPrefix(variable, []byte(serviceName)) || bytes.HasPrefix(variable, []byte(resourceAttributes)) {
-			variables = append(variables, string(variable))
-		}
-	}
-	clear(block)
-	return DeclaredBy(variables...), true
-}
-
-// commandLine is that of a process, nil if it cannot be had.
-func (t *Table) commandLine(pid uint32) []string {
-	block, err := t.readBlock(pid, "cmdline")
-	if err != nil || len(block) == 0 {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(string(block), "\x00"), "\x00")
-}
-
-func (t *Table) readBlock(pid uint32, name string) ([]byte, error) {
-	file, err := os.Open(t.file(pid, name))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	return io.ReadAll(io.LimitReader(file, maxBlock))
-}
-
-func (t *Table) file(pid uint32, name string) string {
-	return filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), name)
-}
-
-// workingFolder is "" if it cannot be had.
-func (t *Table) workingFolder(pid uint32) string {
-	folder, err := os.Readlink(t.file(pid, "cwd"))
-	if err != nil {
-		return ""
-	}
-	return folder
-}
-
 // Denied returns how many processes there were whose environment may not be read.
-func (t *Table) Denied() int { return t.denied }
+func (t *Table) Denied() int { return t.proc.denied }

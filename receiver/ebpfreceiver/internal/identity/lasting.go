@@ -57,7 +57,7 @@ func (t *Table) Settle(now time.Time) {
 		if !known || p.lasting {
 			continue
 		}
-		if stat, err := t.stat(key.PID); err == nil && stat.key == key {
+		if stat, err := t.proc.stat(key.PID); err == nil && stat.key == key {
 			t.Lasts(p)
 		}
 	}
@@ -88,13 +88,13 @@ func (t *Table) EndedCommand(p *Process) bool {
 	if p.lasting {
 		return false
 	}
-	stat, err := t.stat(p.Key.PID)
+	stat, err := t.proc.stat(p.Key.PID)
 	return err != nil || stat.key != p.Key
 }
 
 // HasThread reports whether a process has that thread still.
 func HasThread(t *Table, pid, thread uint32) bool {
-	return unix.Access(t.file(pid, "task/"+strconv.FormatUint(uint64(thread), 10)), unix.F_OK) == nil
+	return unix.Access(t.proc.file(pid, "task/"+strconv.FormatUint(uint64(thread), 10)), unix.F_OK) == nil
 }
 
 // isInstance reports whether the process, or the first of those that it belongs to,

@@ -21,7 +21,7 @@ func TestAnInstanceStaysOrServes(t *testing.T) {
 	command := exec.Command("sleep", "60")
 	require.NoError(t, command.Start())
 	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
-	stat, err := table.stat(uint32(command.Process.Pid))
+	stat, err := table.proc.stat(uint32(command.Process.Pid))
 	require.NoError(t, err)
 
 	stays := table.Executed(&Start{Key: stat.key, Exe: "sleep", File: "/bin/sleep", Declared: declared})

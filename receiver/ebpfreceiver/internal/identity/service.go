@@ -8,8 +8,6 @@ package identity
 import (
 	"cmp"
 	"path"
-	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -40,7 +38,7 @@ func (t *Table) Executed(s *Start) *Process {
 	p.Name, p.Path = t.executable(s)
 	args := s.Args
 	if (s.Cut || len(args) == 0) && interpreterOf(p.Name) != nil {
-		if all := t.commandLineOf(s.Key); all != nil {
+		if all := t.proc.commandLineOf(s.Key); all != nil {
 			args = all
 		}
 	}
@@ -60,10 +58,10 @@ func (t *Table) executable(s *Start) (name, file string) {
 	if inMemory, ok := strings.CutPrefix(name, "memfd:"); ok {
 		return memoryName(inMemory, s.Args), file
 	}
-	if resolved := t.resolved(file); path.Base(resolved) == name && !strings.HasPrefix(file, "/proc/") {
+	if resolved := t.links.resolved(file); path.Base(resolved) == name && !strings.HasPrefix(file, "/proc/") {
 		return name, resolved
 	}
-	if exe := t.link(s.Key, "exe"); path.Base(exe) == name {
+	if exe := t.proc.link(s.Key, "exe"); path.Base(exe) == name {
 		return name, exe
 	}
 	for _, key := range []Key{s.Key, s.Parent} {
@@ -72,24 +70,6 @@ func (t *Table) executable(s *Start) (name, file string) {
 		}
 	}
 	return name, file
-}
-
-// resolved follows links, as the kernel did: of a program that has ended, nothing else
-// has the path. In a container the links of the host may lead elsewhere, which the name
-// shows.
-func (t *Table) resolved(file string) string {
-	if !path.IsAbs(file) {
-		return file
-	}
-	if to, ok := t.links.Get(file); ok {
-		return to
-	}
-	to, err := filepath.EvalSymlinks(file)
-	if err != nil {
-		to = file
-	}
-	t.links.Add(file, to)
-	return to
 }
 
 // memoryName: runc copies itself into memory under its own name and more.
@@ -105,7 +85,7 @@ func memoryName(name string, args []string) string {
 
 // finish fills in what follows from the rest: the program and the service.
 func (t *Table) finish(p *Process, args []string) {
-	of := Invocation{Executable: p.Name, Args: args, Folder: func() string { return t.workingFolder(p.Key.PID) }}
+	of := Invocation{Executable: p.Name, Args: args, Folder: func() string { return t.proc.workingFolder(p.Key.PID) }}
 	p.program = of.Program()
 	if p.Name == "java" {
 		d := declaredBy(args)
@@ -156,7 +136,7 @@ const shownID = 12
 func (t *Table) undeclared(p *Process, place *Place) string {
 	var names containerNames
 	if place.ContainerID != "" {
-		names = t.namesOf(place.ContainerID)
+		names = t.containers.namesOf(place.ContainerID)
 		place.Namespace = cmp.Or(place.Namespace, names.namespace)
 	}
 	id := place.ContainerID
@@ -176,7 +156,7 @@ func (t *Table) Exports(key Key, of Declared, certain bool) {
 		return
 	}
 	if !certain {
-		if !t.listening(key) && !t.listening(p.root) {
+		if !t.listeners.has(key) && !t.listeners.has(p.root) {
 			return
 		}
 		before, again := t.once.Get(key)
@@ -201,9 +181,6 @@ func (t *Table) Exports(key Key, of Declared, certain bool) {
 		}
 	}
 }
-
-// listening reports whether a process listens somewhere.
-func (t *Table) listening(key Key) bool { return slices.Contains(t.listeners.Values(), key) }
 
 // executableIn is a file that runs in a place.
 type executableIn struct {

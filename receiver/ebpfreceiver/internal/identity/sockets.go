@@ -6,15 +6,11 @@
 package identity
 
 import (
-	"bufio"
-	"encoding/hex"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // Endpoint is an address in a network namespace.
@@ -23,9 +19,17 @@ type Endpoint struct {
 	At    netip.AddrPort
 }
 
+// listeners are the processes that listen, by where they do.
+type listeners struct {
+	known *simplelru.LRU[Endpoint, Key]
+}
+
+// has reports whether a process listens somewhere.
+func (l *listeners) has(key Key) bool { return slices.Contains(l.known.Values(), key) }
+
 // Listens takes in that a process listens at an endpoint.
 func (t *Table) Listens(at Endpoint, key Key) {
-	t.listeners.Add(at, key)
+	t.listeners.known.Add(at, key)
 	if p, ok := t.processes.Peek(key); ok {
 		t.Lasts(p)
 	}
@@ -41,7 +45,7 @@ func (t *Table) Listener(at Endpoint) *Process {
 			Endpoint{at.Netns, netip.AddrPortFrom(netip.IPv6Unspecified(), at.At.Port())})
 	}
 	for _, candidate := range candidates {
-		if key, ok := t.listeners.Peek(candidate); ok {
+		if key, ok := t.listeners.known.Peek(candidate); ok {
 			if p, ok := t.processes.Peek(key); ok {
 				return p
 			}
@@ -50,9 +54,14 @@ func (t *Table) Listener(at Endpoint) *Process {
 	return nil
 }
 
+// exporters are the processes that export to this collector, by where they export from.
+type exporters struct {
+	known *simplelru.LRU[netip.AddrPort, export]
+}
+
 // ExportsFrom takes in that a process exports to this collector from that address.
-func (t *Table) ExportsFrom(at netip.AddrPort, key Key, when time.Time) {
-	t.exporters.Add(at, export{key, when})
+func (e *exporters) ExportsFrom(at netip.AddrPort, key Key, when time.Time) {
+	e.known.Add(at, export{key, when})
 }
 
 // export is when a process exported.
@@ -65,123 +74,35 @@ type export struct {
 const reuse = 5 * time.Second
 
 // Exporter returns the process that exported from there about that time.
-func (t *Table) Exporter(at netip.AddrPort, when time.Time) (Key, bool) {
-	e, ok := t.exporters.Peek(at)
-	return e.key, ok && e.when.Sub(when).Abs() < reuse
-}
-
-// socket is a line of /proc/PID/net/tcp.
-type socket struct {
-	local, remote netip.AddrPort
-	state         uint64
-	inode         uint64
+func (e *exporters) Exporter(at netip.AddrPort, when time.Time) (Key, bool) {
+	of, ok := e.known.Peek(at)
+	return of.key, ok && of.when.Sub(when).Abs() < reuse
 }
 
 const stateListen = 10
-
-// sockets reads those of the network namespace of a process.
-func (t *Table) sockets(pid uint32) (list []socket) {
-	for _, name := range []string{"net/tcp", "net/tcp6"} {
-		file, err := os.Open(t.file(pid, name))
-		if err != nil {
-			continue
-		}
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			if s, ok := parseSocket(lines.Text()); ok {
-				list = append(list, s)
-			}
-		}
-		_ = file.Close()
-	}
-	return list
-}
-
-func parseSocket(line string) (s socket, ok bool) {
-	fields := strings.Fields(line)
-	if len(fields) < 10 {
-		return s, false
-	}
-	var errs [2]error
-	s.local, ok = parseAddress(fields[1])
-	remote, hasRemote := parseAddress(fields[2])
-	s.remote = remote
-	s.state, errs[0] = strconv.ParseUint(fields[3], 16, 8)
-	s.inode, errs[1] = strconv.ParseUint(fields[9], 10, 64)
-	return s, ok && hasRemote && errs == [2]error{}
-}
-
-// parseAddress reads 0100007F:1F90: words of the machine's order of bytes.
-func parseAddress(text string) (netip.AddrPort, bool) {
-	address, port, found := strings.Cut(text, ":")
-	words, err := hex.DecodeString(address)
-	number, err2 := strconv.ParseUint(port, 16, 16)
-	if !found || err != nil || err2 != nil || len(words)%4 != 0 {
-		return netip.AddrPort{}, false
-	}
-	for i := 0; i < len(words); i += 4 {
-		slices.Reverse(words[i : i+4])
-	}
-	of, ok := netip.AddrFromSlice(words)
-	return netip.AddrPortFrom(of.Unmap(), uint16(number)), ok
-}
-
-// netns is the network namespace of a process, 0 if it may not be known.
-func (t *Table) netns(pid uint32) uint32 {
-	name, err := os.Readlink(t.file(pid, "ns/net"))
-	if err != nil {
-		return 0
-	}
-	number, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(name, "net:["), "]"), 10, 32)
-	if err != nil {
-		return 0
-	}
-	return uint32(number)
-}
-
-// holders calls the function for each process that holds a socket, with its inode.
-func (t *Table) holders(pids []uint32, each func(pid uint32, inode uint64)) {
-	for _, pid := range pids {
-		folder := t.file(pid, "fd")
-		entries, err := os.ReadDir(folder)
-		if err != nil {
-			continue // it has gone, or is not ours to see
-		}
-		for _, entry := range entries {
-			name, err := os.Readlink(filepath.Join(folder, entry.Name()))
-			if err != nil {
-				continue
-			}
-			text, isSocket := strings.CutPrefix(name, "socket:[")
-			if inode, err := strconv.ParseUint(strings.TrimSuffix(text, "]"), 10, 64); isSocket && err == nil {
-				each(pid, inode)
-			}
-		}
-	}
-}
 
 // scanListeners finds who listens now.
 func (t *Table) scanListeners(pids []uint32) {
 	at := map[uint64]Endpoint{}
 	seen := map[uint32]bool{}
 	for _, pid := range pids {
-		netns := t.netns(pid)
+		netns := t.proc.netns(pid)
 		if netns == 0 || seen[netns] {
 			continue
 		}
 		seen[netns] = true
-		for _, s := range t.sockets(pid) {
+		for _, s := range t.proc.sockets(pid) {
 			if s.state == stateListen {
 				at[s.inode] = Endpoint{netns, s.local}
 			}
 		}
 	}
-	t.holders(pids, func(pid uint32, inode uint64) {
+	t.proc.holders(pids, func(pid uint32, inode uint64) {
 		endpoint, listens := at[inode]
-		if _, taken := t.listeners.Peek(endpoint); !listens || taken {
+		if _, taken := t.listeners.known.Peek(endpoint); !listens || taken {
 			return
 		}
-		if stat, err := t.stat(pid); err == nil {
+		if stat, err := t.proc.stat(pid); err == nil {
 			t.Listens(endpoint, stat.key)
 		}
 	})
@@ -192,88 +113,7 @@ const stateEstablished = 1
 // Sender returns the process that holds the other end of a connection to this one, by the
 // address that the connection comes from. It returns none where the address is not that
 // of exactly one connection on this host.
-func (t *Table) Sender(from netip.AddrPort) (key Key, ok bool) {
-	self := uint32(os.Getpid())
-	own := map[uint64]bool{}
-	t.holders([]uint32{self}, func(_ uint32, inode uint64) { own[inode] = true })
-	var to netip.AddrPort
-	for _, s := range t.sockets(self) {
-		if s.remote == from && s.state == stateEstablished && own[s.inode] {
-			if to.IsValid() && to != s.local {
-				return Key{}, false
-			}
-			to = s.local
-		}
-	}
-	if !to.IsValid() {
-		return Key{}, false
-	}
-	pids := t.pids()
-	inode, netns := t.connection(from, to, pids)
-	if inode == 0 {
-		return Key{}, false
-	}
-	pids = slices.DeleteFunc(pids, func(pid uint32) bool { return pid == self || t.netns(pid) != netns })
-	t.holders(pids, func(pid uint32, held uint64) {
-		// Of those that share it through fork the first is the one that made it.
-		if stat, err := t.stat(pid); held == inode && err == nil && (!ok || stat.key.Start < key.Start) {
-			key, ok = stat.key, true
-		}
-	})
-	return key, ok
-}
-
-// connection finds the client's end, in this process's network namespace alone if the
-// address is one of loopback; 0 if there is none or more than one.
-func (t *Table) connection(from, to netip.AddrPort, pids []uint32) (inode uint64, in uint32) {
-	self := uint32(os.Getpid())
-	if from.Addr().IsLoopback() {
-		pids = nil
-	}
-	seen := map[uint32]bool{0: true}
-	for _, pid := range append([]uint32{self}, pids...) {
-		netns := t.netns(pid)
-		if seen[netns] {
-			continue
-		}
-		seen[netns] = true
-		for _, s := range t.sockets(pid) {
-			if s.local != from || s.remote != to || s.state != stateEstablished {
-				continue
-			}
-			if inode != 0 {
-				return 0, 0
-			}
-			inode, in = s.inode, netns
-		}
-	}
-	return inode, in
-}
-
-// pids are those of all processes there are.
-func (t *Table) pids() (pids []uint32) {
-	entries, err := os.ReadDir(t.proc)
-	if err != nil {
-		return nil
-	}
-	for _, entry := range entries {
-		if pid, err := strconv.ParseUint(entry.Name(), 10, 32); err == nil {
-			pids = append(pids, uint32(pid))
-		}
-	}
-	return pids
-}
+func (t *Table) Sender(from netip.AddrPort) (key Key, ok bool) { return t.proc.sender(from) }
 
 // HasID reports whether that is the id of a process, on the host or in its container.
-func (t *Table) HasID(key Key, id int64) bool {
-	if int64(key.PID) == id {
-		return true
-	}
-	status, err := os.ReadFile(t.file(key.PID, "status"))
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(status), "\nNSpid:")
-	line, _, _ := strings.Cut(rest, "\n")
-	return slices.Contains(strings.Fields(line), strconv.FormatInt(id, 10))
-}
+func (t *Table) HasID(key Key, id int64) bool { return t.proc.hasID(key, id) }

@@ -26,7 +26,7 @@ func TestWhoListens(t *testing.T) {
 	defer everywhere.Close()
 	table := NewTable("/proc")
 	require.NoError(t, table.Scan())
-	netns := table.netns(uint32(os.Getpid()))
+	netns := table.proc.netns(uint32(os.Getpid()))
 	at := func(netns uint32, l net.Listener) Endpoint {
 		port := l.Addr().(*net.TCPAddr).AddrPort().Port()
 		return Endpoint{netns, netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)}

@@ -31,14 +31,6 @@ type procStat struct {
 	comm   string
 }
 
-func (t *Table) stat(pid uint32) (procStat, error) {
-	text, err := os.ReadFile(t.file(pid, "stat"))
-	if err != nil {
-		return procStat{}, err
-	}
-	return parseStat(pid, text)
-}
-
 // parseStat minds that a program may call itself ") R 1 (".
 func parseStat(pid uint32, text []byte) (procStat, error) {
 	from, to := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')

@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -35,24 +34,19 @@ const (
 
 // Table knows processes and places. It serves one goroutine.
 type Table struct {
-	proc      string
+	*placeTable
+	exporters
+
+	proc      *procfs
 	processes *simplelru.LRU[Key, *Process]
-	places    *simplelru.LRU[uint64, *Place]
-	// interned holds each place once, so that its address stands for it.
-	interned *simplelru.LRU[Place, *Place]
-	host     *Place
-	// exported are the services that processes send telemetry of.
+	// exported are the services that processes send telemetry of; once is the service
+	// that a process exported one time, not for certain.
 	exported   *simplelru.LRU[Key, Declared]
-	containers *simplelru.LRU[string, containerNames]
-	listeners  *simplelru.LRU[Endpoint, Key]
-	// exporters are the processes that export to this collector, by where they export
-	// from; once is the service that a process exported one time, not for certain.
-	exporters *simplelru.LRU[netip.AddrPort, export]
-	once      *simplelru.LRU[Key, string]
-	links     *simplelru.LRU[string, string]
-	young     []young // in the order of their age
-	// denied counts processes whose environment may not be read.
-	denied     int
+	once       *simplelru.LRU[Key, string]
+	containers containers
+	listeners  listeners
+	links      links
+	young      []young // in the order of their age
 	shared     map[executableIn]*Place
 	generation uint64
 }
@@ -60,10 +54,11 @@ type Table struct {
 // NewTable reads processes from that folder, /proc but for tests.
 func NewTable(proc string) *Table {
 	return &Table{
-		proc: proc, processes: newLRU[Key, *Process](maxProcesses), places: newLRU[uint64, *Place](maxPlaces),
-		interned: newLRU[Place, *Place](maxInterned), host: &Place{}, exported: newLRU[Key, Declared](maxProcesses),
-		containers: newLRU[string, containerNames](maxPlaces), links: newLRU[string, string](maxPlaces),
-		listeners: newLRU[Endpoint, Key](maxListeners), exporters: newLRU[netip.AddrPort, export](maxExporters), once: newLRU[Key, string](maxExporters),
+		placeTable: newPlaceTable(proc), exporters: exporters{newLRU[netip.AddrPort, export](maxExporters)},
+		proc: &procfs{root: proc}, processes: newLRU[Key, *Process](maxProcesses),
+		exported: newLRU[Key, Declared](maxProcesses), once: newLRU[Key, string](maxExporters),
+		containers: containers{proc, newLRU[string, containerNames](maxPlaces)},
+		listeners:  listeners{newLRU[Endpoint, Key](maxListeners)}, links: links{newLRU[string, string](maxPlaces)},
 	}
 }
 
@@ -74,9 +69,6 @@ func newLRU[K comparable, V any](size int) *simplelru.LRU[K, V] {
 	}
 	return lru
 }
-
-// Host is the place of what belongs to no process.
-func (t *Table) Host() *Place { return t.host }
 
 // Put takes in a process, in place of what was known of it.
 func (t *Table) Put(p *Process) {
@@ -97,7 +89,7 @@ func (t *Table) Known(key Key) (*Process, bool) { return t.processes.Get(key) }
 // for the process that has the id now.
 func (t *Table) Lookup(key Key, cgroup uint64) *Process {
 	if key.Start == 0 {
-		if stat, err := t.stat(key.PID); err == nil {
+		if stat, err := t.proc.stat(key.PID); err == nil {
 			key = stat.key
 		}
 	}
@@ -165,57 +157,13 @@ func (t *Table) Move(key Key, cgroup uint64) {
 	t.Put(&moved)
 }
 
-// Place returns the place with that cgroup id. The process, unless 0, is one
-// that was there, and is asked if the place is new; if it has gone, or on to
-// another place, the file system of cgroups is searched.
-func (t *Table) Place(cgroup uint64, pid uint32) *Place {
-	if place, ok := t.places.Get(cgroup); ok {
-		return place
-	}
-	cgroups, err := os.ReadFile(filepath.Join(t.proc, strconv.FormatUint(uint64(pid), 10), "cgroup"))
-	asked := pid != 0 && err == nil
-	if cgroup == 0 {
-		if !asked {
-			return t.host
-		}
-		return t.Intern(PlaceOf(string(cgroups)))
-	}
-	place := t.Intern(t.newPlace(cgroup, string(cgroups), asked))
-	t.places.Add(cgroup, place)
-	return place
-}
-
-// newPlace believes /proc where the file system of cgroups does not know better,
-// as in a container that sees its own part of it only.
-func (t *Table) newPlace(cgroup uint64, cgroups string, asked bool) Place {
-	mount, mounted := mountOf(t.proc, cgroup)
-	if asked && (!mounted || isIn(mount, cgroups, cgroup)) {
-		return PlaceOf(cgroups)
-	}
-	if mounted {
-		if path := pathOfCgroup(mount, cgroup); path != "" || !asked {
-			return PlaceOfPath(path)
-		}
-	}
-	return PlaceOf(cgroups)
-}
-
-// Intern returns the one copy of a place, so that its address stands for it.
-func (t *Table) Intern(place Place) *Place {
-	if known, ok := t.interned.Get(place); ok {
-		return known
-	}
-	t.interned.Add(place, &place)
-	return &place
-}
-
 // Scan takes in all processes that there are now.
 func (t *Table) Scan() error {
-	entries, err := os.ReadDir(t.proc)
+	entries, err := os.ReadDir(t.proc.root)
 	if err != nil {
 		return fmt.Errorf("list the processes: %w", err)
 	}
-	t.denied = 0
+	t.proc.denied = 0
 	var pids []uint32
 	for _, entry := range entries {
 		pid, err := strconv.ParseUint(entry.Name(), 10, 32)
@@ -223,7 +171,7 @@ func (t *Table) Scan() error {
 			continue
 		}
 		pids = append(pids, uint32(pid))
-		if stat, err := t.stat(uint32(pid)); err == nil {
+		if stat, err := t.proc.stat(uint32(pid)); err == nil {
 			if p := t.read(stat.key, 0); p != nil {
 				t.Put(p)
 			}
@@ -235,24 +183,24 @@ func (t *Table) Scan() error {
 
 // read returns nil if the process is not there any more.
 func (t *Table) read(key Key, cgroup uint64) *Process {
-	stat, err := t.stat(key.PID)
+	stat, err := t.proc.stat(key.PID)
 	if err != nil || stat.key != key {
 		return nil
 	}
-	exe := t.link(key, "exe") // "" of a kernel thread, or of one that is not ours to see
+	exe := t.proc.link(key, "exe") // "" of a kernel thread, or of one that is not ours to see
 	parent := Key{}
-	if up, err := t.stat(stat.parent); err == nil {
+	if up, err := t.proc.stat(stat.parent); err == nil {
 		parent = up.key
 	}
 	p := &Process{
-		Key: key, Parent: parent, Text: key.String(), Name: stat.comm, Path: exe, UID: owner(t.file(key.PID, "")), where: t.Place(cgroup, key.PID),
+		Key: key, Parent: parent, Text: key.String(), Name: stat.comm, Path: exe, UID: owner(t.proc.file(key.PID, "")), where: t.Place(cgroup, key.PID),
 	}
-	args := t.commandLine(key.PID)
+	args := t.proc.commandLine(key.PID)
 	if exe != "" {
 		p.Name, p.Path = t.executable(&Start{Key: key, Exe: nameOf(exe), File: exe, Args: args})
 	}
 	var permitted bool
-	if p.declared, permitted = t.environment(key.PID); !permitted {
+	if p.declared, permitted = t.proc.environment(key.PID); !permitted {
 		if up, ok := t.processes.Peek(parent); ok {
 			p.declared = up.declared // which it has from there, unless it runs another program
 		}
@@ -268,25 +216,4 @@ func nameOf(exe string) string {
 		return "memfd:" + name
 	}
 	return path.Base(exe)
-}
-
-// link reads one of the links of a process, if it is that process still.
-func (t *Table) link(key Key, name string) string {
-	to, err := os.Readlink(t.file(key.PID, name))
-	if err != nil {
-		return ""
-	}
-	if stat, err := t.stat(key.PID); err != nil || stat.key != key {
-		return ""
-	}
-	return strings.TrimSuffix(to, " (deleted)")
-}
-
-// commandLineOf is commandLine of that process, not of one that came after it.
-func (t *Table) commandLineOf(key Key) []string {
-	args := t.commandLine(key.PID)
-	if stat, err := t.stat(key.PID); err != nil || stat.key != key {
-		return nil
-	}
-	return args
 }

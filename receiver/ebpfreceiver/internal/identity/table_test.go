@@ -31,7 +31,7 @@ func FuzzParseStat(f *testing.F) {
 func TestTableKnowsThisProcess(t *testing.T) {
 	table := NewTable("/proc")
 	require.NoError(t, table.Scan())
-	stat, err := table.stat(uint32(os.Getpid()))
+	stat, err := table.proc.stat(uint32(os.Getpid()))
 	require.NoError(t, err)
 	me, known := table.Known(stat.key)
 	require.True(t, known)
@@ -45,7 +45,7 @@ func TestTableKnowsThisProcess(t *testing.T) {
 
 func TestAPIDThatCameAgainIsAnotherProcess(t *testing.T) {
 	table := NewTable("/proc")
-	stat, err := table.stat(uint32(os.Getpid()))
+	stat, err := table.proc.stat(uint32(os.Getpid()))
 	require.NoError(t, err)
 	earlier := stat.key
 	earlier.Start--
@@ -59,5 +59,5 @@ func TestTableHasABound(t *testing.T) {
 		table.Lookup(Key{PID: pid + 1, Start: 1}, uint64(pid))
 	}
 	assert.Equal(t, maxProcesses, table.processes.Len())
-	assert.LessOrEqual(t, table.places.Len(), maxPlaces)
+	assert.LessOrEqual(t, table.byCgroup.Len(), maxPlaces)
 }

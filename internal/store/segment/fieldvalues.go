@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"encoding/binary"
@@ -19,7 +19,7 @@ import (
 //
 // Of a field of numbers it gathers the least and the greatest.
 type fieldValues struct {
-	blocks          map[string]blockSet
+	blocks          map[string]BlockSet
 	open            bool // too many, or too long: none is listed
 	least, greatest float64
 	numbers         bool // there is one
@@ -39,15 +39,15 @@ func (v *fieldValues) widen(number float64) {
 }
 
 // note takes a text that is new to the block.
-func (v *fieldValues) note(text string, block blockSet) {
+func (v *fieldValues) note(text string, block BlockSet) {
 	if v.open {
 		return
 	}
 	if v.blocks == nil {
-		v.blocks = map[string]blockSet{}
+		v.blocks = map[string]BlockSet{}
 	}
 	v.blocks[text] |= block
-	if len(v.blocks) > maxLabelValues || len(text) > maxLabelBytes {
+	if len(v.blocks) > MaxLabelValues || len(text) > MaxLabelBytes {
 		*v = fieldValues{open: true}
 	}
 }
@@ -78,15 +78,15 @@ func encodeValues(fields []fieldValues) []byte {
 // fieldValue is one of few texts of a field.
 type fieldValue struct {
 	text   string
-	blocks blockSet
+	blocks BlockSet
 }
 
 // values returns what each field has, nil for one whose values are not known.
-func (d *dictionary) values() []knownValues {
+func (d *Dictionary) values() []knownValues {
 	if d.known == nil {
-		d.known = make([]knownValues, len(d.fields))
+		d.known = make([]knownValues, len(d.Fields))
 		for i := range d.known {
-			d.known[i] = readValues(&d.packedValues, d.fields[i].kind)
+			d.known[i] = readValues(&d.packedValues, d.Fields[i].kind)
 		}
 	}
 	return d.known
@@ -111,7 +111,7 @@ func readValues(c *colenc.Cursor, kind model.Kind) (known knownValues) {
 		}
 		known.texts = make([]fieldValue, n-1)
 		for i := range known.texts {
-			known.texts[i] = fieldValue{text: string(c.Text()), blocks: blockSet(c.Uvarint())}
+			known.texts[i] = fieldValue{text: string(c.Text()), blocks: BlockSet(c.Uvarint())}
 		}
 	}
 	return known

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package rowcode
 
 import (
 	"github.com/cespare/xxhash/v2"
@@ -10,9 +10,9 @@ import (
 	"github.com/tapio/tapio/internal/store/colenc"
 )
 
-// rowDecoder reads what a rowEncoder wrote. Foreign bytes make it broken, as they do
+// Decoder reads what a rowEncoder wrote. Foreign bytes make it broken, as they do
 // an Unpacker; rows that it read till then are not to be used.
-type rowDecoder struct {
+type Decoder struct {
 	model.Unpacker
 	resources []*model.Resource
 	scopes    []*model.Scope
@@ -20,17 +20,17 @@ type rowDecoder struct {
 	bad       bool
 }
 
-func (d *rowDecoder) broken() bool { return d.bad || d.Broken() }
+func (d *Decoder) broken() bool { return d.bad || d.Broken() }
 
-func (d *rowDecoder) time() model.Nanos { return model.Nanos(d.Bits()) }
+func (d *Decoder) time() model.Nanos { return model.Nanos(d.Bits()) }
 
-func (d *rowDecoder) origin() (*model.Resource, *model.Scope) {
+func (d *Decoder) origin() (*model.Resource, *model.Scope) {
 	resource := place(d, &d.resources, d.Resource)
 	return resource, place(d, &d.scopes, d.Scope)
 }
 
 // place reads something by its place, or the first time itself.
-func place[T any](d *rowDecoder, known *[]*T, read func() *T) *T {
+func place[T any](d *Decoder, known *[]*T, read func() *T) *T {
 	at := d.Uint()
 	if at == uint64(len(*known)) && !d.broken() {
 		*known = append(*known, read())
@@ -42,7 +42,7 @@ func place[T any](d *rowDecoder, known *[]*T, read func() *T) *T {
 	return (*known)[at]
 }
 
-func (d *rowDecoder) attributes() model.Attributes {
+func (d *Decoder) attributes() model.Attributes {
 	n := d.Count()
 	if n == 0 {
 		return nil
@@ -63,15 +63,16 @@ func (d *rowDecoder) attributes() model.Attributes {
 	return list
 }
 
-func (d *rowDecoder) ids() (trace model.TraceID, span model.SpanID) {
+func (d *Decoder) ids() (trace model.TraceID, span model.SpanID) {
 	copy(trace[:], d.Take(uint64(len(trace))))
 	copy(span[:], d.Take(uint64(len(span))))
 	return trace, span
 }
 
-func (d *rowDecoder) signed() int32 { return int32(colenc.Unzigzag(d.Uint())) }
+func (d *Decoder) signed() int32 { return int32(colenc.Unzigzag(d.Uint())) }
 
-func (d *rowDecoder) event() (row model.Event) {
+// Event reads what Encoder.Event wrote.
+func (d *Decoder) Event() (row model.Event) {
 	row.Resource, row.Scope = d.origin()
 	row.Time, row.ObservedTime = d.time(), d.time()
 	row.SeverityText, row.Name, row.Body = d.Text(), d.Text(), d.Value()
@@ -81,7 +82,8 @@ func (d *rowDecoder) event() (row model.Event) {
 	return row
 }
 
-func (d *rowDecoder) span() (row model.Span) {
+// Span reads what Encoder.Span wrote.
+func (d *Decoder) Span() (row model.Span) {
 	row.Resource, row.Scope = d.origin()
 	row.TraceID, row.SpanID = d.ids()
 	copy(row.ParentID[:], d.Take(uint64(len(row.ParentID))))
@@ -105,13 +107,13 @@ func (d *rowDecoder) span() (row model.Span) {
 	return row
 }
 
-// decodeRows reads count rows, which must be all.
-func decodeRows[R any](payload []byte, count uint32, read func(*rowDecoder) R) ([]R, error) {
-	packed, err := unpackPayload(payload)
+// DecodeRows reads count rows, which must be all.
+func DecodeRows[R any](payload []byte, count uint32, read func(*Decoder) R) ([]R, error) {
+	packed, err := UnpackPayload(payload)
 	if err != nil {
 		return nil, err
 	}
-	d := rowDecoder{Unpacker: model.Unpack(packed)}
+	d := Decoder{Unpacker: model.Unpack(packed)}
 	rows := make([]R, 0, min(int(count), len(packed)))
 	for range count {
 		row := read(&d)
@@ -126,13 +128,13 @@ func decodeRows[R any](payload []byte, count uint32, read func(*rowDecoder) R) (
 	return rows, nil
 }
 
-// decodePoints reads a batch of count points.
-func decodePoints(payload []byte, count uint32) (*model.PointBatch, error) {
-	packed, err := unpackPayload(payload)
+// DecodePoints reads a batch of count points.
+func DecodePoints(payload []byte, count uint32) (*model.PointBatch, error) {
+	packed, err := UnpackPayload(payload)
 	if err != nil {
 		return nil, err
 	}
-	d := rowDecoder{Unpacker: model.Unpack(packed)}
+	d := Decoder{Unpacker: model.Unpack(packed)}
 	b := &model.PointBatch{Bytes: []byte(d.Text())}
 	for range d.Count() {
 		b.Origins = append(b.Origins, model.PackedOrigin{Metric: d.word(b), Resource: d.word(b), Scope: d.word(b)})
@@ -154,7 +156,7 @@ func decodePoints(payload []byte, count uint32) (*model.PointBatch, error) {
 	return b, nil
 }
 
-func (d *rowDecoder) stretch(b *model.PointBatch) (from, to uint32) {
+func (d *Decoder) stretch(b *model.PointBatch) (from, to uint32) {
 	start, length := d.Uint(), d.Uint()
 	if start > uint64(len(b.Bytes)) || length > uint64(len(b.Bytes))-start {
 		d.bad = true
@@ -163,7 +165,7 @@ func (d *rowDecoder) stretch(b *model.PointBatch) (from, to uint32) {
 	return uint32(start), uint32(start + length)
 }
 
-func (d *rowDecoder) word(b *model.PointBatch) model.Packed {
+func (d *Decoder) word(b *model.PointBatch) model.Packed {
 	from, to := d.stretch(b)
 	return model.Packed{From: from, To: to, Hash: xxhash.Sum64(b.Bytes[from:to])}
 }

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"github.com/tapio/tapio/internal/model"
@@ -25,20 +25,20 @@ const (
 	spanColumns
 )
 
-// spanCodec is the codec of spans.
-type spanCodec struct{}
+// SpanCodec is the codec of spans.
+type SpanCodec struct{}
 
-func (spanCodec) columns() int { return spanColumns }
+func (SpanCodec) columns() int { return spanColumns }
 
-func (spanCodec) deciding() uint64 {
-	return 1<<columnTrace | 1<<columnResource | 1<<columnName | 1<<columnKind | 1<<columnStatus
+func (SpanCodec) deciding() uint64 {
+	return 1<<columnTrace | 1<<ColumnResource | 1<<columnName | 1<<columnKind | 1<<columnStatus
 }
 
-func (spanCodec) blockRows() int { return blockRows }
+func (SpanCodec) blockRows() int { return BlockRows }
 
-func (spanCodec) searched() searched { return searched{names: []int{columnName, columnMessage}} }
+func (SpanCodec) searched() searched { return searched{names: []int{columnName, columnMessage}} }
 
-func (spanCodec) Number(w *writer, rows []model.Span) {
+func (SpanCodec) number(w *writer, rows []model.Span) {
 	for i := range rows {
 		w.warmed += w.traces.Warm(rows[i].TraceID) + w.spans.Warm(rows[i].SpanID)
 	}
@@ -49,7 +49,7 @@ func (spanCodec) Number(w *writer, rows []model.Span) {
 	}
 }
 
-func (spanCodec) write(w *writer, s *model.Span) {
+func (SpanCodec) write(w *writer, s *model.Span) {
 	w.origin(s.Start, s.Resource, s.Scope)
 	w.name(s.Name)
 	w.columns[columnKind].Put(colenc.Zigzag(int64(s.Kind)))
@@ -84,7 +84,7 @@ func (w *writer) spanEvents(s *model.Span) {
 	dst := w.streams[streamExtra]
 	for i := range s.Events {
 		e := &s.Events[i]
-		dst = appendNumbers(dst, colenc.Zigzag(int64(e.Time-s.Start)), w.rareText(e.Name), uint64(e.DroppedAttributes))
+		dst = colenc.AppendNumbers(dst, colenc.Zigzag(int64(e.Time-s.Start)), w.rareText(e.Name), uint64(e.DroppedAttributes))
 		dst = colenc.AppendAttributeList(dst, e.Attributes)
 	}
 	w.streams[streamExtra] = dst
@@ -94,22 +94,22 @@ func (w *writer) spanLinks(s *model.Span) {
 	dst := w.streams[streamExtra]
 	for i := range s.Links {
 		link := &s.Links[i]
-		dst = appendID(dst, link.TraceID, link.SpanID)
-		dst = appendNumbers(dst, w.rareText(link.TraceState), uint64(link.Flags), uint64(link.DroppedAttributes))
+		dst = colenc.AppendID(dst, link.TraceID, link.SpanID)
+		dst = colenc.AppendNumbers(dst, w.rareText(link.TraceState), uint64(link.Flags), uint64(link.DroppedAttributes))
 		dst = colenc.AppendAttributeList(dst, link.Attributes)
 	}
 	w.streams[streamExtra] = dst
 }
 
-func (spanCodec) Read(l *loader, i int, s *model.Span) {
+func (SpanCodec) Read(l *Loader, i int, s *model.Span) {
 	own := l.Number(columnSpan, i)
 	s.TraceID, s.SpanID = l.trace(i), l.span(own)
 	if distance := l.Number(columnParent, i); distance > 0 {
 		s.ParentID = l.span(own - uint64(colenc.Unzigzag(distance-1)))
 	}
 	s.Resource, s.Scope = l.origin(i)
-	s.Name, s.TraceState, s.StatusMessage = l.text(columnName, i), l.text(columnState, i), l.text(columnMessage, i)
-	s.Start = model.Nanos(l.Number(columnTime, i))
+	s.Name, s.TraceState, s.StatusMessage = l.Text(columnName, i), l.Text(columnState, i), l.Text(columnMessage, i)
+	s.Start = model.Nanos(l.Number(ColumnTime, i))
 	s.End = s.Start + model.Nanos(colenc.Unzigzag(l.Number(columnDuration, i)))
 	s.Kind, s.StatusCode = int32(colenc.Unzigzag(l.Number(columnKind, i))), int32(colenc.Unzigzag(l.Number(columnStatus, i)))
 	s.Flags = uint32(l.Number(columnSpanFlags, i))
@@ -121,23 +121,23 @@ func (spanCodec) Read(l *loader, i int, s *model.Span) {
 	s.Links = l.spanLinks(i)
 }
 
-func (l *loader) spanEvents(i int, start model.Nanos) []model.SpanEvent {
+func (l *Loader) spanEvents(i int, start model.Nanos) []model.SpanEvent {
 	var list []model.SpanEvent
 	for range l.elements(columnEvents, i) {
 		list = append(list, model.SpanEvent{
-			Time: start + model.Nanos(l.extra.Varint()), Name: l.words.strings[l.extra.Uvarint()],
+			Time: start + model.Nanos(l.extra.Varint()), Name: l.words.Strings[l.extra.Uvarint()],
 			DroppedAttributes: uint32(l.extra.Uvarint()), Attributes: colenc.ReadAttributeList(&l.extra),
 		})
 	}
 	return list
 }
 
-func (l *loader) spanLinks(i int) []model.SpanLink {
+func (l *Loader) spanLinks(i int) []model.SpanLink {
 	var list []model.SpanLink
 	for range l.elements(columnLinks, i) {
 		var link model.SpanLink
-		link.TraceID, link.SpanID = readID(&l.extra)
-		link.TraceState = l.words.strings[l.extra.Uvarint()]
+		link.TraceID, link.SpanID = colenc.ReadID(&l.extra)
+		link.TraceState = l.words.Strings[l.extra.Uvarint()]
 		link.Flags, link.DroppedAttributes = uint32(l.extra.Uvarint()), uint32(l.extra.Uvarint())
 		link.Attributes = colenc.ReadAttributeList(&l.extra)
 		list = append(list, link)
@@ -145,14 +145,14 @@ func (l *loader) spanLinks(i int) []model.SpanLink {
 	return list
 }
 
-func (spanCodec) skip(l *loader, i int) {
+func (SpanCodec) skip(l *Loader, i int) {
 	l.skipAttributes(i)
 	l.spanEvents(i, 0)
 	l.spanLinks(i)
 }
 
 // elements is how many elements of a row are in the stream of what is rare.
-func (l *loader) elements(column, i int) uint64 {
+func (l *Loader) elements(column, i int) uint64 {
 	n := l.Number(column, i)
 	if n > uint64(len(l.extra.Bytes)) {
 		panic("store: a segment is broken: it holds fewer elements than its header states")

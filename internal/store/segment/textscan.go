@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"bytes"
@@ -52,11 +52,11 @@ type searched struct {
 
 // MayHold reports whether a row of the block in hand, of those that are wanted,
 // may hold the text. The texts are unpacked.
-func (h *textHint) mayHold(l *loader, in searched) bool {
+func (h *textHint) mayHold(l *Loader, in searched) bool {
 	if h.inNames(l, in.names) || in.body && h.inBodies(l) {
 		return true
 	}
-	for _, f := range l.dictionary().fields {
+	for _, f := range l.Dictionary().Fields {
 		if f.kind == model.KindString && f.column < len(l.fields) && h.in(l, l.fields[f.column].Bytes) {
 			return true
 		}
@@ -65,10 +65,10 @@ func (h *textHint) mayHold(l *loader, in searched) bool {
 }
 
 // inNames looks the strings up once a segment: mostly none holds the text.
-func (h *textHint) inNames(l *loader, columns []int) bool {
+func (h *textHint) inNames(l *Loader, columns []int) bool {
 	if !l.wants.textsKnown {
 		l.wants.textsKnown = true
-		for place, s := range l.dictionary().strings {
+		for place, s := range l.Dictionary().Strings {
 			if strings.Contains(model.FoldText(s), string(h.folded)) {
 				l.wants.texts = append(l.wants.texts, uint64(place))
 			}
@@ -78,7 +78,7 @@ func (h *textHint) inNames(l *loader, columns []int) bool {
 		return false
 	}
 	for _, column := range columns {
-		l.readColumn(column)
+		l.ReadColumn(column)
 		for _, i := range l.wanted {
 			for _, place := range l.wants.texts {
 				if l.numbers[column][i] == place {
@@ -93,7 +93,7 @@ func (h *textHint) inNames(l *loader, columns []int) bool {
 // inBodies looks into the bodies. Those that are no strings, and those with the
 // record's own ids in them where the text may be a part of one, are left to the
 // rows.
-func (h *textHint) inBodies(l *loader) bool {
+func (h *textHint) inBodies(l *Loader) bool {
 	if h.in(l, l.body.Bytes) || len(l.extra.Bytes) > 0 {
 		return true
 	}
@@ -101,12 +101,12 @@ func (h *textHint) inBodies(l *loader) bool {
 }
 
 // inMarked looks into the bodies with marks, one after the other.
-func (h *textHint) inMarked(l *loader) bool {
+func (h *textHint) inMarked(l *Loader) bool {
 	for _, column := range [...]int{columnTrace, columnSpan, columnBody, columnLength} {
-		l.readColumn(column)
+		l.ReadColumn(column)
 	}
 	body := l.body
-	for i := range l.count {
+	for i := range l.Count {
 		text := body.Take(int(l.Number(columnLength, i)))
 		if l.Number(columnBody, i) != bodyWithID {
 			continue
@@ -120,11 +120,11 @@ func (h *textHint) inMarked(l *loader) bool {
 }
 
 // in reports whether a stream of texts may hold the text.
-func (h *textHint) in(l *loader, stream []byte) bool {
+func (h *textHint) in(l *Loader, stream []byte) bool {
 	if len(stream) < len(h.folded) && len(h.runes) == 0 {
 		return false
 	}
-	l.folded = appendLower(l.folded[:0], stream)
+	l.folded = AppendLower(l.folded[:0], stream)
 	if bytes.Contains(l.folded, h.folded) {
 		return true
 	}
@@ -136,9 +136,9 @@ func (h *textHint) in(l *loader, stream []byte) bool {
 	return false
 }
 
-// appendLower appends the bytes with the upper case letters of ASCII as lower
+// AppendLower appends the bytes with the upper case letters of ASCII as lower
 // case.
-func appendLower(dst, src []byte) []byte {
+func AppendLower(dst, src []byte) []byte {
 	n := len(dst)
 	dst = append(dst, src...)
 	ngram.Lower(dst[n:])

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"encoding/binary"
@@ -9,30 +9,8 @@ import (
 
 	"github.com/tapio/tapio/internal/model"
 	"github.com/tapio/tapio/internal/store/colenc"
+	"github.com/tapio/tapio/internal/store/intern"
 )
-
-// table numbers values in the order in which they are first seen.
-type table[T comparable] struct {
-	places map[T]int
-	values []T
-	latest int // place of the value asked for last
-}
-
-func newTable[T comparable]() table[T] { return table[T]{places: map[T]int{}} }
-
-func (t *table[T]) Place(v T) int {
-	if t.latest < len(t.values) && t.values[t.latest] == v {
-		return t.latest
-	}
-	place, known := t.places[v]
-	if !known {
-		place = len(t.values)
-		t.places[v] = place
-		t.values = append(t.values, v)
-	}
-	t.latest = place
-	return place
-}
 
 // shape is the keys and kinds of a list of attributes. Most records of a
 // source have the same few.
@@ -40,18 +18,18 @@ type shape []field
 
 // field is one attribute of a shape.
 type field struct {
-	key    int // place of the key among the strings
+	Key    int // place of the key among the strings
 	kind   model.Kind
 	column int // place among all fields of the segment
 }
 
 // vocabulary is what the rows of a segment repeat, while it is written.
 type vocabulary struct {
-	strings   table[string]
-	shapes    table[string] // encoded
-	fields    table[[2]int] // key and kind
-	resources table[*model.Resource]
-	scopes    table[*model.Scope]
+	strings   intern.Table[string]
+	shapes    intern.Table[string] // encoded
+	fields    intern.Table[[2]int] // key and kind
+	resources intern.Table[*model.Resource]
+	scopes    intern.Table[*model.Scope]
 	latest    []latestField // by the place in the list
 	found     []int         // the fields of these
 	last      int           // the latest shape
@@ -67,8 +45,8 @@ type latestField struct {
 
 func newVocabulary() vocabulary {
 	v := vocabulary{
-		strings: newTable[string](), shapes: newTable[string](), fields: newTable[[2]int](),
-		resources: newTable[*model.Resource](), scopes: newTable[*model.Scope](),
+		strings: intern.NewTable[string](), shapes: intern.NewTable[string](), fields: intern.NewTable[[2]int](),
+		resources: intern.NewTable[*model.Resource](), scopes: intern.NewTable[*model.Scope](),
 		length: -1,
 	}
 	v.strings.Place("") // 0 in every column of strings
@@ -85,7 +63,7 @@ func (v *vocabulary) shape(list model.Attributes) (shape int, fields []int) {
 	for _, f := range v.found[:len(list)] {
 		v.scratch = binary.AppendUvarint(v.scratch, uint64(f))
 	}
-	shape, known := v.shapes.places[string(v.scratch)]
+	shape, known := v.shapes.Places[string(v.scratch)]
 	if !known {
 		shape = v.shapes.Place(string(v.scratch))
 	}
@@ -115,51 +93,51 @@ func (v *vocabulary) fieldsOf(list model.Attributes) (same bool) {
 // namesService reports whether any record or scope has an attribute for its
 // service.
 func (v *vocabulary) namesService() bool {
-	for _, f := range v.fields.values {
-		if v.strings.values[f[0]] == serviceKey {
+	for _, f := range v.fields.Values {
+		if v.strings.Values[f[0]] == serviceKey {
 			return true
 		}
 	}
-	return slices.ContainsFunc(v.scopes.values, func(s *model.Scope) bool {
+	return slices.ContainsFunc(v.scopes.Values, func(s *model.Scope) bool {
 		_, found := s.Attributes.Get(serviceKey)
 		return found
 	})
 }
 
 // encode writes the vocabulary, and the values that fields have where they are
-// few; dictionary reads it.
+// few; Dictionary reads it.
 func (v *vocabulary) encode(values []fieldValues) []byte {
 	var shared []byte
-	shared = binary.AppendUvarint(shared, uint64(len(v.resources.values)))
-	for _, r := range v.resources.values {
+	shared = binary.AppendUvarint(shared, uint64(len(v.resources.Values)))
+	for _, r := range v.resources.Values {
 		shared = v.appendResource(shared, r)
 	}
-	shared = binary.AppendUvarint(shared, uint64(len(v.scopes.values)))
-	for _, s := range v.scopes.values {
+	shared = binary.AppendUvarint(shared, uint64(len(v.scopes.Values)))
+	for _, s := range v.scopes.Values {
 		shared = v.appendScope(shared, s)
 	}
 	return colenc.Join(nil, [][]byte{v.encodeStrings(), v.encodeFields(), v.encodeShapes(), shared, encodeValues(values)})
 }
 
 func (v *vocabulary) encodeStrings() []byte {
-	dst := binary.AppendUvarint(nil, uint64(len(v.strings.values)))
-	for _, s := range v.strings.values {
+	dst := binary.AppendUvarint(nil, uint64(len(v.strings.Values)))
+	for _, s := range v.strings.Values {
 		dst = colenc.AppendString(dst, s)
 	}
 	return dst
 }
 
 func (v *vocabulary) encodeFields() []byte {
-	dst := binary.AppendUvarint(nil, uint64(len(v.fields.values)))
-	for _, f := range v.fields.values {
+	dst := binary.AppendUvarint(nil, uint64(len(v.fields.Values)))
+	for _, f := range v.fields.Values {
 		dst = append(binary.AppendUvarint(dst, uint64(f[0])), byte(f[1]))
 	}
 	return dst
 }
 
 func (v *vocabulary) encodeShapes() []byte {
-	dst := binary.AppendUvarint(nil, uint64(len(v.shapes.values)))
-	for _, s := range v.shapes.values {
+	dst := binary.AppendUvarint(nil, uint64(len(v.shapes.Values)))
+	for _, s := range v.shapes.Values {
 		dst = colenc.AppendString(dst, s)
 	}
 	return dst
@@ -192,29 +170,29 @@ func appendStrings(dst []byte, list []string) []byte {
 	return dst
 }
 
-// dictionary is the vocabulary of a segment, as a reader has it.
-type dictionary struct {
-	strings   []string
-	fields    []field
+// Dictionary is the vocabulary of a segment, as a reader has it.
+type Dictionary struct {
+	Strings   []string
+	Fields    []field
 	shapes    []shape
-	resources []*model.Resource
-	scopes    []*model.Scope
+	Resources []*model.Resource
+	Scopes    []*model.Scope
 
 	packedValues colenc.Cursor
 	known        []knownValues // read when first needed
 }
 
-func readDictionary(encoded []byte) *dictionary {
+func readDictionary(encoded []byte) *Dictionary {
 	streams := colenc.Split(nil, encoded)
-	d := &dictionary{strings: readStrings(&streams[0])}
-	d.fields = make([]field, streams[1].Count())
-	for i := range d.fields {
-		d.fields[i] = field{key: int(streams[1].Uvarint()), kind: model.Kind(streams[1].Take(1)[0]), column: i}
+	d := &Dictionary{Strings: readStrings(&streams[0])}
+	d.Fields = make([]field, streams[1].Count())
+	for i := range d.Fields {
+		d.Fields[i] = field{Key: int(streams[1].Uvarint()), kind: model.Kind(streams[1].Take(1)[0]), column: i}
 	}
 	d.shapes = make([]shape, streams[2].Count())
 	for i := range d.shapes {
 		for c := (colenc.Cursor{Bytes: streams[2].Text()}); len(c.Bytes) > 0; {
-			d.shapes[i] = append(d.shapes[i], d.fields[c.Uvarint()])
+			d.shapes[i] = append(d.shapes[i], d.Fields[c.Uvarint()])
 		}
 	}
 	d.readShared(&streams[3])
@@ -224,14 +202,14 @@ func readDictionary(encoded []byte) *dictionary {
 	return d
 }
 
-func (d *dictionary) readShared(c *colenc.Cursor) {
-	d.resources = make([]*model.Resource, c.Count())
-	for i := range d.resources {
-		d.resources[i] = readResource(c)
+func (d *Dictionary) readShared(c *colenc.Cursor) {
+	d.Resources = make([]*model.Resource, c.Count())
+	for i := range d.Resources {
+		d.Resources[i] = readResource(c)
 	}
-	d.scopes = make([]*model.Scope, c.Count())
-	for i := range d.scopes {
-		d.scopes[i] = &model.Scope{
+	d.Scopes = make([]*model.Scope, c.Count())
+	for i := range d.Scopes {
+		d.Scopes[i] = &model.Scope{
 			Name: string(c.Text()), Version: string(c.Text()), SchemaURL: string(c.Text()),
 			Attributes: colenc.ReadAttributeList(c), DroppedAttributes: uint32(c.Uvarint()),
 		}

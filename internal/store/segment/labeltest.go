@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"github.com/tapio/tapio/internal/model"
@@ -56,7 +56,7 @@ type labelTest struct {
 // fieldTest is what is known of a field's values.
 type fieldTest struct {
 	verdict verdict
-	blocks  blockSet // where a value holds
+	blocks  BlockSet // where a value holds
 	kind    model.Kind
 	occurs  []int // how often the field stands in each shape
 }
@@ -71,8 +71,8 @@ const (
 	depends
 )
 
-func newLabelTest(d *dictionary, c *labelCondition) labelTest {
-	t := labelTest{condition: c, places: newLabelPlaces(d, c), fields: make([]fieldTest, len(d.fields)), byOrigin: true}
+func newLabelTest(d *Dictionary, c *labelCondition) labelTest {
+	t := labelTest{condition: c, places: newLabelPlaces(d, c), fields: make([]fieldTest, len(d.Fields)), byOrigin: true}
 	for _, place := range t.places.shapes {
 		if place.rank == t.places.absent.rank {
 			continue
@@ -90,8 +90,8 @@ func newLabelTest(d *dictionary, c *labelCondition) labelTest {
 	return t
 }
 
-func newFieldTest(d *dictionary, field int, s *model.Selector) fieldTest {
-	f := fieldTest{verdict: depends, blocks: allBlocks, kind: d.fields[field].kind, occurs: make([]int, len(d.shapes))}
+func newFieldTest(d *Dictionary, field int, s *model.Selector) fieldTest {
+	f := fieldTest{verdict: depends, blocks: allBlocks, kind: d.Fields[field].kind, occurs: make([]int, len(d.shapes))}
 	for i, shape := range d.shapes {
 		for _, part := range shape {
 			if part.column == field {
@@ -128,7 +128,7 @@ func (f *fieldTest) judge(texts []fieldValue, s *model.Selector) {
 }
 
 // blocks returns those that may have a row for which the condition holds.
-func (t *labelTest) blocks() (set blockSet) {
+func (t *labelTest) blocks() (set BlockSet) {
 	if t.shared {
 		return allBlocks
 	}
@@ -156,9 +156,9 @@ func (t *labelTest) needsTexts() bool {
 }
 
 // choose keeps the rows for which the condition may hold, by their numbers.
-func (t *labelTest) choose(l *loader) {
+func (t *labelTest) choose(l *Loader) {
 	if t.byOrigin {
-		l.keep(columnResource, func(resource uint64) bool {
+		l.keep(ColumnResource, func(resource uint64) bool {
 			return t.places.of(0, 0, resource).holds
 		})
 		return
@@ -167,11 +167,11 @@ func (t *labelTest) choose(l *loader) {
 }
 
 // chooseByTexts keeps the rows for which it holds. The texts are unpacked.
-func (t *labelTest) chooseByTexts(l *loader) {
+func (t *labelTest) chooseByTexts(l *Loader) {
 	if len(l.wanted) == 0 || !t.needsTexts() {
 		return
 	}
-	l.verdicts = append(l.verdicts[:0], make([]bool, l.count)...)
+	l.verdicts = append(l.verdicts[:0], make([]bool, l.Count)...)
 	for field := range t.fields {
 		if t.fields[field].verdict == depends {
 			t.compare(l, field)
@@ -182,7 +182,7 @@ func (t *labelTest) chooseByTexts(l *loader) {
 
 // keep rules out the rows for which the condition does not hold; holds decides
 // where that depends on the value.
-func (t *labelTest) keep(l *loader, holds func(field, i int) bool) {
+func (t *labelTest) keep(l *Loader, holds func(field, i int) bool) {
 	if len(l.wanted) == 0 {
 		return
 	}
@@ -202,19 +202,19 @@ func (t *labelTest) keep(l *loader, holds func(field, i int) bool) {
 	l.wanted = kept
 }
 
-func (t *labelTest) placeOf(l *loader, i int) labelPlace {
-	return t.places.of(l.Number(columnShape, i), l.Number(columnScope, i), l.Number(columnResource, i))
+func (t *labelTest) placeOf(l *Loader, i int) labelPlace {
+	return t.places.of(l.Number(columnShape, i), l.Number(columnScope, i), l.Number(ColumnResource, i))
 }
 
 // compare puts the values of a field to the selector, for the rows that it
 // decides for.
-func (t *labelTest) compare(l *loader, field int) {
+func (t *labelTest) compare(l *Loader, field int) {
 	if field >= len(l.fields) {
 		return // it first comes in a later block
 	}
 	f := &t.fields[field]
 	values := fieldComparer{selector: &t.condition.selector, kind: f.kind, stream: l.fields[field].Cursor, known: l.known[:0]}
-	for i := range l.count {
+	for i := range l.Count {
 		for n := range f.occurs[l.Number(columnShape, i)] {
 			holds := values.Next()
 			if n == 0 && t.placeOf(l, i).field == field { // the first of several is the label

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"encoding/binary"
@@ -16,11 +16,11 @@ import (
 // The columns of numbers that log records and spans have alike. The first
 // deltaColumns are written as differences.
 const (
-	columnTime  = iota // the time that order goes by
+	ColumnTime  = iota // the time that order goes by
 	columnTrace        // 0: none, else its place plus 1
 	columnSpan         // the same
 	deltaColumns
-	columnResource = iota - 1
+	ColumnResource = iota - 1
 	columnScope
 	columnName
 	columnShape
@@ -35,8 +35,8 @@ const (
 	ownStreams
 )
 
-// codec writes the rows of one signal into a segment, and restores them.
-type codec[R any] interface {
+// Codec writes the rows of one signal into a segment, and restores them.
+type Codec[R any] interface {
 	// columns is how many columns of numbers a row has.
 	columns() int
 	// deciding is which columns are compressed apart from the others (bit i is
@@ -47,19 +47,19 @@ type codec[R any] interface {
 	blockRows() int
 	// searched is where a row has the texts that are searched.
 	searched() searched
-	// Number numbers the ids of a block's rows.
-	Number(w *writer, rows []R)
+	// number numbers the ids of a block's rows.
+	number(w *writer, rows []R)
 	// write puts a row into the columns, streams and indexes of w.
 	write(w *writer, row *R)
 	// Read restores the i-th row of the block in hand.
-	Read(l *loader, i int, row *R)
+	Read(l *Loader, i int, row *R)
 	// skip passes over the texts of the i-th row.
-	skip(l *loader, i int)
+	skip(l *Loader, i int)
 }
 
 // writer makes a segment.
 type writer struct {
-	segment  *segment
+	segment  *Segment
 	deciding uint64
 	words    vocabulary
 	traces   colenc.IDTable[model.TraceID]
@@ -69,7 +69,7 @@ type writer struct {
 	values   []colenc.ValueTable // of the fields, which stand in the streams behind ownStreams
 	few      []fieldValues       // parallel to values
 	latest   []latestText        // by column
-	named    []blockSet          // where a text of the vocabulary is in the text filter
+	named    []BlockSet          // where a text of the vocabulary is in the text filter
 	index    *indexer
 	grams    ngram.GramSet
 	ids      []rowIDs // of the rows of the block
@@ -94,10 +94,10 @@ type latestText struct {
 	place uint64
 }
 
-// compact makes a segment of at most segmentRows rows.
-func compact[R any](c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) *segment {
+// Compact makes a segment of at most segmentRows rows.
+func Compact[R any](c Codec[R], p *colenc.Packer, how colenc.Packing, rows []R) *Segment {
 	w := &writer{
-		segment:  &segment{packer: p, packing: how, rows: len(rows), blockRows: c.blockRows()},
+		segment:  &Segment{Packer: p, Packing: how, Rows: len(rows), BlockRows: c.blockRows()},
 		deciding: c.deciding(),
 		words:    newVocabulary(),
 		traces:   colenc.NewIDTable(len(rows), colenc.TraceHash()),
@@ -109,7 +109,7 @@ func compact[R any](c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) 
 	}
 	for block := range slices.Chunk(rows, c.blockRows()) {
 		w.oldest, w.newest = math.MaxUint64, 0
-		c.Number(w, block)
+		c.number(w, block)
 		for i := range block {
 			c.write(w, &block[i])
 			w.row++
@@ -123,11 +123,11 @@ func compact[R any](c codec[R], p *colenc.Packer, how colenc.Packing, rows []R) 
 func (w *writer) origin(when model.Nanos, resource *model.Resource, scope *model.Scope) {
 	ids := w.rowIDs()
 	w.oldest, w.newest = min(w.oldest, when), max(w.newest, when)
-	w.columns[columnTime].PutDelta(uint64(when))
+	w.columns[ColumnTime].PutDelta(uint64(when))
 	w.columns[columnTrace].PutDelta(ids.trace)
 	w.columns[columnSpan].PutDelta(ids.span)
 	w.resource = w.words.resources.Place(resource)
-	w.columns[columnResource].Put(uint64(w.resource))
+	w.columns[ColumnResource].Put(uint64(w.resource))
 	w.index.resource(resource, w.resource)
 	place := w.words.scopes.Place(scope)
 	w.columns[columnScope].Put(uint64(place))
@@ -143,10 +143,10 @@ func (w *writer) trace(id model.TraceID) uint64 {
 		return 0
 	}
 	place := w.traces.Place(id)
-	if place == len(w.segment.traceBlocks) {
-		w.segment.traceBlocks = append(w.segment.traceBlocks, 0)
+	if place == len(w.segment.TraceBlocks) {
+		w.segment.TraceBlocks = append(w.segment.TraceBlocks, 0)
 	}
-	w.segment.traceBlocks[place] |= w.index.bit
+	w.segment.TraceBlocks[place] |= w.index.bit
 	return uint64(place) + 1
 }
 
@@ -234,16 +234,16 @@ func (w *writer) field(f int, kv *model.KeyValue) {
 // endBlock compresses what was written since the last one.
 func (w *writer) endBlock() {
 	s := w.segment
-	b := block{oldest: w.oldest, newest: w.newest, deciding: uint32(len(s.data)), grams: uint32(len(s.grams))}
-	s.data = w.pack(s.data, w.numbers(w.deciding))
-	b.numbers = uint32(len(s.data))
-	s.data = w.pack(s.data, w.numbers(^w.deciding))
-	b.texts = uint32(len(s.data))
-	s.data = w.pack(s.data, w.streams)
-	b.end = uint32(len(s.data))
-	filters, words := w.grams.Take(s.grams)
-	s.grams, b.gramWords = filters, uint32(words)
-	s.blocks = append(s.blocks, b)
+	b := block{Oldest: w.oldest, Newest: w.newest, deciding: uint32(len(s.Data)), grams: uint32(len(s.Grams))}
+	s.Data = w.pack(s.Data, w.numbers(w.deciding))
+	b.numbers = uint32(len(s.Data))
+	s.Data = w.pack(s.Data, w.numbers(^w.deciding))
+	b.texts = uint32(len(s.Data))
+	s.Data = w.pack(s.Data, w.streams)
+	b.end = uint32(len(s.Data))
+	filters, words := w.grams.Take(s.Grams)
+	s.Grams, b.gramWords = filters, uint32(words)
+	s.Blocks = append(s.Blocks, b)
 	w.index.bit <<= 1
 	w.bodyBefore = ""
 	for i := range w.columns {
@@ -270,29 +270,22 @@ func (w *writer) numbers(set uint64) [][]byte {
 
 func (w *writer) pack(dst []byte, streams [][]byte) []byte {
 	w.scratch = colenc.Join(w.scratch[:0], streams)
-	return w.segment.pack(dst, w.scratch)
+	return w.segment.Pack(dst, w.scratch)
 }
 
 // finish completes the segment, and leaves no room in its slices.
-func (w *writer) finish() *segment {
+func (w *writer) finish() *Segment {
 	s := w.segment
-	s.blocks, s.data, s.grams = exactly(s.blocks), exactly(s.data), exactly(s.grams)
-	s.words = exactly(s.pack(nil, w.words.encode(w.few)))
-	if shorts := w.grams.Shorts.Encode(s.rows); shorts != nil {
-		s.shorts = exactly(s.pack(nil, shorts))
+	s.Blocks, s.Data, s.Grams = colenc.Exactly(s.Blocks), colenc.Exactly(s.Data), colenc.Exactly(s.Grams)
+	s.Words = colenc.Exactly(s.Pack(nil, w.words.encode(w.few)))
+	if shorts := w.grams.Shorts.Encode(s.Rows); shorts != nil {
+		s.shorts = colenc.Exactly(s.Pack(nil, shorts))
 	}
-	s.traces, s.spans = exactly(w.traces.Values), exactly(w.spans.Values)
-	s.traceBlocks = exactly(s.traceBlocks)
-	s.sortTraces()
+	s.Traces, s.Spans = colenc.Exactly(w.traces.Values), colenc.Exactly(w.spans.Values)
+	s.TraceBlocks = colenc.Exactly(s.TraceBlocks)
+	s.SortTraces()
 	s.uids = sortUIDs(s.uids)
-	s.labels = w.index.finish()
-	s.labels.mixed = w.words.namesService()
+	s.Labels = w.index.finish()
+	s.Labels.Mixed = w.words.namesService()
 	return s
-}
-
-// exactly returns a copy without room to grow.
-func exactly[T any](list []T) []T {
-	exact := make([]T, len(list))
-	copy(exact, list)
-	return exact
 }

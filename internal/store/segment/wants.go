@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"slices"
@@ -12,7 +12,7 @@ import (
 // wants is a hint in terms of the numbers of one segment.
 type wants struct {
 	ready  bool
-	hint   *hint
+	hint   *Hint
 	trace  uint64
 	named  []bool // by name; nil: any
 	tests  []labelTest
@@ -23,22 +23,22 @@ type wants struct {
 }
 
 // prepare looks up, once a segment, what the rows' numbers stand for.
-func (w *wants) prepare(l *loader, h *hint) {
+func (w *wants) prepare(l *Loader, h *Hint) {
 	if w.ready && w.hint == h {
 		return
 	}
 	*w = wants{ready: true, hint: h}
-	if !h.trace.IsZero() {
-		place, _ := l.segment.findTrace(h.trace)
+	if !h.Trace.IsZero() {
+		place, _ := l.Segment.FindTrace(h.Trace)
 		w.trace = uint64(place) + 1
 	}
 	if len(h.names) > 0 {
-		for _, name := range l.dictionary().strings {
+		for _, name := range l.Dictionary().Strings {
 			w.named = append(w.named, model.MatchName(h.names, name))
 		}
 	}
-	for i := range h.tests {
-		w.tests = append(w.tests, newLabelTest(l.dictionary(), &h.tests[i]))
+	for i := range h.Tests {
+		w.tests = append(w.tests, newLabelTest(l.Dictionary(), &h.Tests[i]))
 	}
 	if h.except != nil {
 		w.except = &wants{}
@@ -47,7 +47,7 @@ func (w *wants) prepare(l *loader, h *hint) {
 }
 
 // blocks returns those that may have rows for which all label conditions hold.
-func (w *wants) blocks() blockSet {
+func (w *wants) blocks() BlockSet {
 	set := allBlocks
 	for i := range w.tests {
 		set &= w.tests[i].blocks()
@@ -67,9 +67,9 @@ func (w *wants) admits(filter []uint64) bool {
 
 // choose rules out rows by one column after the other, the ones first that cost
 // least to read.
-func (w *wants) choose(l *loader) {
-	if w.hint.place > 0 {
-		i := w.hint.place - 1 - l.from
+func (w *wants) choose(l *Loader) {
+	if w.hint.Place > 0 {
+		i := w.hint.Place - 1 - l.from
 		l.wanted = l.wanted[i : i+1]
 	}
 	for _, n := range w.hint.numbers {
@@ -84,8 +84,8 @@ func (w *wants) choose(l *loader) {
 	if w.hint.took != nil {
 		w.hint.took.choose(l)
 	}
-	if w.hint.times != (model.TimeRange{}) {
-		l.keep(columnTime, func(when uint64) bool { return w.hint.times.Contains(model.Nanos(when)) })
+	if w.hint.Times != (model.TimeRange{}) {
+		l.keep(ColumnTime, func(when uint64) bool { return w.hint.Times.Contains(model.Nanos(when)) })
 	}
 	for i := range w.tests {
 		w.tests[i].choose(l)
@@ -97,7 +97,7 @@ func (w *wants) choose(l *loader) {
 
 // chooseByTexts rules out rows by the values of their fields. The texts are
 // unpacked.
-func (w *wants) chooseByTexts(l *loader) {
+func (w *wants) chooseByTexts(l *Loader) {
 	for i := range w.tests {
 		w.tests[i].chooseByTexts(l)
 	}
@@ -112,7 +112,7 @@ func (w *wants) needsTexts() bool {
 }
 
 // leaveOut rules out the rows that meet the exception.
-func (w *wants) leaveOut(l *loader) {
+func (w *wants) leaveOut(l *Loader) {
 	if len(l.wanted) == 0 {
 		return
 	}

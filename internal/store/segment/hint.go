@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"math"
@@ -14,14 +14,14 @@ import (
 	"github.com/tapio/tapio/internal/store/ngram"
 )
 
-// hint is what the indexes of a segment can decide of a query. What it does not
+// Hint is what the indexes of a segment can decide of a query. What it does not
 // rule out may match: every row is put to the query itself all the same. The
 // zero hint rules out nothing.
-type hint struct {
-	times    model.TimeRange
-	tests    []labelCondition
-	except   *hint // rows that meet all of this are not wanted; nil: there are none
-	trace    model.TraceID
+type Hint struct {
+	Times    model.TimeRange
+	Tests    []labelCondition
+	except   *Hint // rows that meet all of this are not wanted; nil: there are none
+	Trace    model.TraceID
 	services []string
 	classes  []model.Severity // nil: any
 	names    []string         // patterns; nil: any
@@ -31,7 +31,7 @@ type hint struct {
 	text     *textHint // nil: any
 	numbers  []numberHint
 	took     *durationHint // nil: any
-	place    int           // of the one row that is wanted, plus 1; 0: any
+	Place    int           // of the one row that is wanted, plus 1; 0: any
 }
 
 // labelHint is a label that must have one of the values.
@@ -51,8 +51,8 @@ type durationHint struct{ shortest, longest time.Duration }
 
 // choose keeps such spans. One that ends before it starts took no time, which
 // the difference is valid as long as times are within the range of a clock.
-func (h *durationHint) choose(l *loader) {
-	if l.block.newest > math.MaxInt64 {
+func (h *durationHint) choose(l *Loader) {
+	if l.block.Newest > math.MaxInt64 {
 		return
 	}
 	l.keep(columnDuration, func(number uint64) bool {
@@ -61,8 +61,9 @@ func (h *durationHint) choose(l *loader) {
 	})
 }
 
-func eventHint(q *model.EventQuery) *hint {
-	h := &hint{times: q.Filter.Time, trace: q.TraceID}
+// EventHint is what the indexes can decide of a query for log records.
+func EventHint(q *model.EventQuery) *Hint {
+	h := &Hint{Times: q.Filter.Time, Trace: q.TraceID}
 	if q.Kind != model.LogsAndEvents {
 		named := q.Kind == model.EventsOnly
 		h.numbers = append(h.numbers, numberHint{columnName, func(name uint64) bool { return (name != 0) == named }})
@@ -82,8 +83,9 @@ func eventHint(q *model.EventQuery) *hint {
 	return h
 }
 
-func spanHint(q *model.TraceQuery) *hint {
-	h := &hint{times: q.Filter.Time, names: q.Operations}
+// SpanHint is what the indexes can decide of a query for traces.
+func SpanHint(q *model.TraceQuery) *Hint {
+	h := &Hint{Times: q.Filter.Time, names: q.Operations}
 	h.oneOf(columnKind, q.Kinds)
 	h.oneOf(columnStatus, q.StatusCodes)
 	if q.MinDuration > 0 || q.MaxDuration > 0 {
@@ -100,15 +102,15 @@ func spanHint(q *model.TraceQuery) *hint {
 
 // exceptHint is what rows meet that an inverted filter leaves out. No column
 // knows a text, so that with one nothing can be concluded.
-func exceptHint(f *model.Filter) *hint {
+func exceptHint(f *model.Filter) *Hint {
 	if f.Text != "" {
 		return nil
 	}
-	return &hint{tests: newLabelConditions(f)}
+	return &Hint{Tests: newLabelConditions(f)}
 }
 
 // filter takes over what applies to every signal.
-func (h *hint) filter(f *model.Filter) {
+func (h *Hint) filter(f *model.Filter) {
 	h.services = f.Services
 	if len(f.Namespaces) > 0 {
 		h.labels = append(h.labels, labelHint{model.NewLabelKey("namespace"), f.Namespaces})
@@ -118,13 +120,13 @@ func (h *hint) filter(f *model.Filter) {
 			h.labels = append(h.labels, labelHint{s.Key, s.Values})
 		}
 	}
-	h.tests = newLabelConditions(f)
+	h.Tests = newLabelConditions(f)
 	h.grams, h.shorts = ngram.GramsOf(f.Text), ngram.ShortsOf(f.Text)
 }
 
 // severities demands a class; unnumbered reports what is assumed of records whose
 // the severity text alone may decide it.
-func (h *hint) severities(f *model.Filter, unnumbered bool) {
+func (h *Hint) severities(f *model.Filter, unnumbered bool) {
 	if len(f.Severities) == 0 && f.MinSeverity == model.SeverityUnspecified {
 		return
 	}
@@ -134,7 +136,7 @@ func (h *hint) severities(f *model.Filter, unnumbered bool) {
 			h.classes = append(h.classes, class)
 		}
 	}
-	h.numbers = append(h.numbers, numberHint{columnSeverity, func(number uint64) bool {
+	h.numbers = append(h.numbers, numberHint{ColumnSeverity, func(number uint64) bool {
 		e := model.Event{SeverityNumber: int32(colenc.Unzigzag(number))}
 		if e.SeverityNumber <= 0 {
 			return unnumbered
@@ -144,7 +146,7 @@ func (h *hint) severities(f *model.Filter, unnumbered bool) {
 }
 
 // oneOf demands that a column of signed numbers has one of these.
-func (h *hint) oneOf(column int, wanted []int32) {
+func (h *Hint) oneOf(column int, wanted []int32) {
 	if len(wanted) > 0 {
 		h.numbers = append(h.numbers, numberHint{column, func(number uint64) bool {
 			return slices.Contains(wanted, int32(colenc.Unzigzag(number)))
@@ -154,23 +156,23 @@ func (h *hint) oneOf(column int, wanted []int32) {
 
 // blocks returns the blocks of a segment that may hold matching rows, by the
 // indexes that are looked up once for the whole segment.
-func (h *hint) blocks(s *segment) blockSet {
+func (h *Hint) blocks(s *Segment) BlockSet {
 	set := s.every()
-	if !h.trace.IsZero() {
-		_, blocks := s.findTrace(h.trace)
+	if !h.Trace.IsZero() {
+		_, blocks := s.FindTrace(h.Trace)
 		set &= blocks
 	}
 	if h.classes != nil {
-		set &= s.labels.withSeverity(h.classes, h.services)
+		set &= s.Labels.withSeverity(h.classes, h.services)
 	}
 	if len(h.names) > 0 && !slices.ContainsFunc(h.names, isPrefix) {
-		set &= s.labels.withName(h.names)
+		set &= s.Labels.withName(h.names)
 	}
 	if len(h.services) > 0 {
-		set &= s.labels.withLabel(func(key []byte) bool { return string(key) == serviceKey }, h.services)
+		set &= s.Labels.withLabel(func(key []byte) bool { return string(key) == serviceKey }, h.services)
 	}
 	for i := range h.labels {
-		set &= s.labels.withLabel(h.labels[i].stands, h.labels[i].values)
+		set &= s.Labels.withLabel(h.labels[i].stands, h.labels[i].values)
 	}
 	if set != 0 && !s.mayHoldShort(h.shorts) {
 		return 0
@@ -193,7 +195,7 @@ func (l *labelHint) stands(key []byte) bool {
 
 // admits reports whether one block may hold matching rows, by what is known of
 // each block.
-func (h *hint) admits(s *segment, b int) bool {
-	block := &s.blocks[b]
-	return h.times.Overlaps(block.oldest, block.newest) && ngram.MayHold(s.filter(b), h.grams)
+func (h *Hint) admits(s *Segment, b int) bool {
+	block := &s.Blocks[b]
+	return h.Times.Overlaps(block.Oldest, block.Newest) && ngram.MayHold(s.filter(b), h.grams)
 }

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import "github.com/tapio/tapio/internal/model"
 
@@ -23,21 +23,21 @@ type labelPlace struct {
 
 const noField = -1
 
-func newLabelPlaces(d *dictionary, c *labelCondition) labelPlaces {
+func newLabelPlaces(d *Dictionary, c *labelCondition) labelPlaces {
 	special, nowhere := len(c.names), len(c.names)+1
 	p := labelPlaces{
 		shapes:    make([]labelPlace, len(d.shapes)),
-		scopes:    make([]labelPlace, len(d.scopes)),
-		resources: make([]labelPlace, len(d.resources)),
+		scopes:    make([]labelPlace, len(d.Scopes)),
+		resources: make([]labelPlace, len(d.Resources)),
 		absent:    labelPlace{rank: nowhere, field: noField, holds: c.selector.Holds(model.Value{}, false)},
 	}
 	for i := range p.shapes {
 		p.shapes[i] = c.placeInShape(d, d.shapes[i], p.absent)
 	}
-	for i, resource := range d.resources {
+	for i, resource := range d.Resources {
 		p.resources[i] = c.placeIn(model.Labels{Resource: resource}, p.absent)
 	}
-	for i, scope := range d.scopes {
+	for i, scope := range d.Scopes {
 		labels := model.Labels{Scope: scope}
 		p.scopes[i] = c.placeIn(labels, p.absent)
 		if name, found := labels.Get(c.selector.Key); found && p.scopes[i].rank == nowhere { // that of the scope itself
@@ -48,10 +48,10 @@ func newLabelPlaces(d *dictionary, c *labelCondition) labelPlaces {
 }
 
 // placeInShape finds the label among the attributes of a record.
-func (c *labelCondition) placeInShape(d *dictionary, s shape, absent labelPlace) labelPlace {
+func (c *labelCondition) placeInShape(d *Dictionary, s shape, absent labelPlace) labelPlace {
 	for rank, name := range c.names {
 		for _, f := range s {
-			if d.strings[f.key] == name {
+			if d.Strings[f.Key] == name {
 				return labelPlace{rank: rank, field: f.column}
 			}
 		}

@@ -1,7 +1,7 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
 	"slices"
@@ -14,13 +14,14 @@ import (
 )
 
 const (
-	// maxLabelValues is how many values of one key a segment indexes. A key with
+	// MaxLabelValues is how many values of one key a segment indexes. A key with
 	// more says little about blocks and would make a large index.
-	maxLabelValues = 256
-	maxLabelBytes  = 256 // the longest value that is indexed
+	MaxLabelValues = 256
+	// MaxLabelBytes is the longest value that is indexed.
+	MaxLabelBytes = 256
 
 	serviceKey = semconv.ServiceName
-	scopeKey   = "scope" // stands for the scope's name, too
+	ScopeKey   = "scope" // stands for the scope's name, too
 )
 
 // Keys of what is indexed as labels are, though it is none. No label has such
@@ -44,26 +45,26 @@ func classHash(class model.Severity, service string) uint64 {
 
 // postings list the blocks that hold a label.
 type postings struct {
-	hashes []uint64 // sorted
-	blocks []blockSet
+	Hashes []uint64 // sorted
+	blocks []BlockSet
 	keys   []byte // every key: length, text, 1 if its values are not indexed
 	// mixed is set if records or scopes name their service, not just resources.
-	mixed bool
+	Mixed bool
 }
 
-func (p *postings) size() int {
-	return sliceBytes(p.hashes) + sliceBytes(p.blocks) + sliceBytes(p.keys)
+func (p *postings) Size() int {
+	return colenc.SliceBytes(p.Hashes) + colenc.SliceBytes(p.blocks) + colenc.SliceBytes(p.keys)
 }
 
-func (p *postings) find(hash uint64) blockSet {
-	if i, found := slices.BinarySearch(p.hashes, hash); found {
+func (p *postings) find(hash uint64) BlockSet {
+	if i, found := slices.BinarySearch(p.Hashes, hash); found {
 		return p.blocks[i]
 	}
 	return 0
 }
 
 // withName returns the blocks of rows with one of these names.
-func (p *postings) withName(names []string) (blocks blockSet) {
+func (p *postings) withName(names []string) (blocks BlockSet) {
 	for _, name := range names {
 		blocks |= p.find(labelHash(nameIndex, name))
 	}
@@ -72,8 +73,8 @@ func (p *postings) withName(names []string) (blocks blockSet) {
 
 // withSeverity returns the blocks of rows with one of the classes and, unless
 // there are none, one of the services.
-func (p *postings) withSeverity(classes []model.Severity, services []string) (blocks blockSet) {
-	if p.mixed || len(services) == 0 {
+func (p *postings) withSeverity(classes []model.Severity, services []string) (blocks BlockSet) {
+	if p.Mixed || len(services) == 0 {
 		services = []string{""}
 	}
 	for _, class := range classes {
@@ -86,7 +87,7 @@ func (p *postings) withSeverity(classes []model.Severity, services []string) (bl
 
 // withLabel returns all blocks where the label may have one of these values.
 // stands reports whether a key is one that the label's name stands for.
-func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blocks blockSet) {
+func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blocks BlockSet) {
 	for c := (colenc.Cursor{Bytes: p.keys}); len(c.Bytes) > 0; {
 		key, open := c.Text(), c.Take(1)[0] != 0
 		if !stands(key) {
@@ -96,7 +97,7 @@ func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blo
 			return allBlocks
 		}
 		for _, value := range values {
-			if len(value) > maxLabelBytes {
+			if len(value) > MaxLabelBytes {
 				return allBlocks
 			}
 			blocks |= p.find(labelHash(string(key), value))
@@ -107,12 +108,12 @@ func (p *postings) withLabel(stands func(key []byte) bool, values []string) (blo
 
 // indexer collects the postings of a segment.
 type indexer struct {
-	blocks map[uint64]blockSet
+	blocks map[uint64]BlockSet
 	keys   map[string]*labelValues
-	bit    blockSet // the block in hand
+	bit    BlockSet // the block in hand
 	// What is noted already: blocks by the place of a resource, of a scope, and of
 	// a class of severity among those of a resource.
-	resources, scopes, classes []blockSet
+	resources, scopes, classes []BlockSet
 }
 
 // labelValues is what a segment has under one key.
@@ -123,7 +124,7 @@ type labelValues struct {
 
 func newIndexer() *indexer {
 	return &indexer{
-		blocks: map[uint64]blockSet{}, keys: map[string]*labelValues{},
+		blocks: map[uint64]BlockSet{}, keys: map[string]*labelValues{},
 		bit: 1,
 	}
 }
@@ -150,14 +151,14 @@ func (x *indexer) label(kv *model.KeyValue) (open bool) {
 	if values.open {
 		return true
 	}
-	if kv.Kind() != model.KindString || len(kv.Str()) > maxLabelBytes {
+	if kv.Kind() != model.KindString || len(kv.Str()) > MaxLabelBytes {
 		values.open = true
 		return true
 	}
 	hash := labelHash(kv.Key, kv.Str())
 	if blocks, known := x.blocks[hash]; !known {
 		values.hashes = append(values.hashes, hash)
-		values.open = len(values.hashes) > maxLabelValues
+		values.open = len(values.hashes) > MaxLabelValues
 	} else if blocks&x.bit != 0 {
 		return false
 	}
@@ -166,7 +167,7 @@ func (x *indexer) label(kv *model.KeyValue) (open bool) {
 }
 
 // first reports whether the block in hand is new to the set at this place.
-func (x *indexer) first(sets *[]blockSet, place int) bool {
+func (x *indexer) first(sets *[]BlockSet, place int) bool {
 	for len(*sets) <= place {
 		*sets = append(*sets, 0)
 	}
@@ -200,7 +201,7 @@ func (x *indexer) scope(scope *model.Scope, place int) {
 	}
 	x.attributes(scope.Attributes)
 	if scope.Name != "" {
-		x.label(&model.KeyValue{Key: scopeKey, Value: model.StringValue(scope.Name)})
+		x.label(&model.KeyValue{Key: ScopeKey, Value: model.StringValue(scope.Name)})
 	}
 }
 
@@ -217,14 +218,24 @@ func (x *indexer) finish() postings {
 		}
 	}
 	p.keys = slices.Clip(slices.Clone(p.keys))
-	p.hashes = make([]uint64, 0, len(x.blocks))
+	p.Hashes = make([]uint64, 0, len(x.blocks))
 	for hash := range x.blocks {
-		p.hashes = append(p.hashes, hash)
+		p.Hashes = append(p.Hashes, hash)
 	}
-	slices.Sort(p.hashes)
-	p.blocks = make([]blockSet, len(p.hashes))
-	for i, hash := range p.hashes {
+	slices.Sort(p.Hashes)
+	p.blocks = make([]BlockSet, len(p.Hashes))
+	for i, hash := range p.Hashes {
 		p.blocks[i] = x.blocks[hash]
 	}
 	return p
+}
+
+// OpenKeys adds the keys whose values are not indexed.
+func (p *postings) OpenKeys(open map[string]bool) {
+	for c := (colenc.Cursor{Bytes: p.keys}); len(c.Bytes) > 0; {
+		key := c.Text()
+		if c.Take(1)[0] != 0 {
+			open[string(key)] = true
+		}
+	}
 }

@@ -1,12 +1,10 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package segment
 
 import (
-	"encoding/binary"
 	"encoding/hex"
-	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -17,8 +15,8 @@ import (
 
 // The columns of log records behind those that all rows have.
 const (
-	columnSeverity = ownColumns + iota
-	columnSeverityText
+	ColumnSeverity = ownColumns + iota
+	ColumnSeverityText
 	columnEventFlags
 	columnEventDropped
 	columnClock    // which times the record has
@@ -48,20 +46,20 @@ const (
 	markSpan  = 2
 )
 
-// eventCodec is the codec of log records.
-type eventCodec struct{}
+// EventCodec is the codec of log records.
+type EventCodec struct{}
 
-func (eventCodec) columns() int { return eventColumns }
+func (EventCodec) columns() int { return eventColumns }
 
-func (eventCodec) deciding() uint64 {
-	return 1<<columnTrace | 1<<columnResource | 1<<columnName | 1<<columnSeverity
+func (EventCodec) deciding() uint64 {
+	return 1<<columnTrace | 1<<ColumnResource | 1<<columnName | 1<<ColumnSeverity
 }
 
-func (eventCodec) blockRows() int { return blockRows }
+func (EventCodec) blockRows() int { return BlockRows }
 
-func (eventCodec) searched() searched { return searched{names: []int{columnName}, body: true} }
+func (EventCodec) searched() searched { return searched{names: []int{columnName}, body: true} }
 
-func (eventCodec) Number(w *writer, rows []model.Event) {
+func (EventCodec) number(w *writer, rows []model.Event) {
 	for i := range rows {
 		w.warmed += w.traces.Warm(rows[i].TraceID) + w.spans.Warm(rows[i].SpanID)
 	}
@@ -70,12 +68,12 @@ func (eventCodec) Number(w *writer, rows []model.Event) {
 	}
 }
 
-func (eventCodec) write(w *writer, e *model.Event) {
+func (EventCodec) write(w *writer, e *model.Event) {
 	w.origin(e.When(), e.Resource, e.Scope)
 	w.name(e.Name)
 	w.index.severity(e.Severity(), e.Resource, w.resource)
-	w.columns[columnSeverity].Put(colenc.Zigzag(int64(e.SeverityNumber)))
-	w.columns[columnSeverityText].Put(w.text(columnSeverityText, e.SeverityText))
+	w.columns[ColumnSeverity].Put(colenc.Zigzag(int64(e.SeverityNumber)))
+	w.columns[ColumnSeverityText].Put(w.text(ColumnSeverityText, e.SeverityText))
 	w.columns[columnEventFlags].Put(uint64(e.Flags))
 	w.columns[columnEventDropped].Put(uint64(e.DroppedAttributes))
 	clock, later := clockOf(e)
@@ -84,7 +82,7 @@ func (eventCodec) write(w *writer, e *model.Event) {
 	w.attributes(e.Attributes)
 	w.body(e)
 	if uid := e.UID(); uid != "" {
-		w.segment.uids = append(w.segment.uids, uidPlace{xxhash.Sum64String(uid), uint32(w.row)})
+		w.segment.uids = append(w.segment.uids, UIDPlace{xxhash.Sum64String(uid), uint32(w.row)})
 	}
 }
 
@@ -172,11 +170,11 @@ func appendWithoutMarks(dst, text []byte, trace model.TraceID, span model.SpanID
 	return dst
 }
 
-func (eventCodec) Read(l *loader, i int, e *model.Event) {
+func (EventCodec) Read(l *Loader, i int, e *model.Event) {
 	e.TraceID, e.SpanID = l.trace(i), l.span(l.Number(columnSpan, i))
 	e.Resource, e.Scope = l.origin(i)
-	e.Name, e.SeverityText = l.text(columnName, i), l.text(columnSeverityText, i)
-	e.SeverityNumber = int32(colenc.Unzigzag(l.Number(columnSeverity, i)))
+	e.Name, e.SeverityText = l.Text(columnName, i), l.Text(ColumnSeverityText, i)
+	e.SeverityNumber = int32(colenc.Unzigzag(l.Number(ColumnSeverity, i)))
 	e.Flags = uint32(l.Number(columnEventFlags, i))
 	e.DroppedAttributes = uint32(l.Number(columnEventDropped, i))
 	e.Time, e.ObservedTime = l.clock(i)
@@ -184,8 +182,8 @@ func (eventCodec) Read(l *loader, i int, e *model.Event) {
 	e.Body = l.readBody(i, e)
 }
 
-func (l *loader) clock(i int) (time, observed model.Nanos) {
-	when := model.Nanos(l.Number(columnTime, i))
+func (l *Loader) clock(i int) (time, observed model.Nanos) {
+	when := model.Nanos(l.Number(ColumnTime, i))
 	switch l.Number(columnClock, i) {
 	case clockTime:
 		return when, 0
@@ -196,7 +194,7 @@ func (l *loader) clock(i int) (time, observed model.Nanos) {
 	}
 }
 
-func (l *loader) readBody(i int, e *model.Event) model.Value {
+func (l *Loader) readBody(i int, e *model.Event) model.Value {
 	switch how := l.Number(columnBody, i); how {
 	case bodyText:
 		return model.StringValue(string(l.body.Take(int(l.Number(columnLength, i)))))
@@ -207,30 +205,10 @@ func (l *loader) readBody(i int, e *model.Event) model.Value {
 	}
 }
 
-func (eventCodec) skip(l *loader, i int) {
+func (EventCodec) skip(l *Loader, i int) {
 	l.skipAttributes(i)
 	l.body.Take(int(l.Number(columnLength, i)))
 	if how := l.Number(columnBody, i); how < bodyText {
 		colenc.SkipContent(&l.extra, model.Kind(how))
 	}
-}
-
-// appendID writes an id as it is.
-func appendID(dst []byte, trace model.TraceID, span model.SpanID) []byte {
-	return append(append(dst, trace[:]...), span[:]...)
-}
-
-func readID(c *colenc.Cursor) (trace model.TraceID, span model.SpanID) {
-	copy(trace[:], c.Take(len(trace)))
-	copy(span[:], c.Take(len(span)))
-	return trace, span
-}
-
-// appendNumbers writes numbers that are too rare for columns.
-func appendNumbers(dst []byte, numbers ...uint64) []byte {
-	dst = slices.Grow(dst, len(numbers)*binary.MaxVarintLen32)
-	for _, n := range numbers {
-		dst = binary.AppendUvarint(dst, n)
-	}
-	return dst
 }

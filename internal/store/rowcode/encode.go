@@ -1,9 +1,10 @@
 // Copyright The Tapio Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package store
+package rowcode
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,50 +27,60 @@ const minCompressed = 512
 
 var errPayload = errors.New("a record cannot be decoded")
 
-// rowEncoder writes rows one after the other. What a row shares with those before is
+// Encoder writes rows one after the other. What a row shares with those before is
 // encoded by its place; a key that the row before had at the same place is not repeated.
-type rowEncoder struct {
-	bytes     []byte
+type Encoder struct {
+	Bytes     []byte
 	packed    []byte
 	resources map[*model.Resource]int
 	scopes    map[*model.Scope]int
 	keys      []string
 }
 
-func newRowEncoder() *rowEncoder {
-	return &rowEncoder{resources: map[*model.Resource]int{}, scopes: map[*model.Scope]int{}}
+// NewEncoder makes an encoder; Reset comes before the first row.
+func NewEncoder() *Encoder {
+	return &Encoder{resources: map[*model.Resource]int{}, scopes: map[*model.Scope]int{}}
 }
 
-// reset forgets the rows.
-func (e *rowEncoder) reset() {
+// Reset forgets the rows.
+func (e *Encoder) Reset() {
 	clear(e.resources)
 	clear(e.scopes)
 	clear(e.keys)
-	e.bytes, e.keys = append(e.bytes[:0], payloadPlain), e.keys[:0]
+	e.Bytes, e.keys = append(e.Bytes[:0], payloadPlain), e.keys[:0]
 }
 
-// payload returns what was written, compressed. It stands until the next call.
-func (e *rowEncoder) payload() []byte {
-	if len(e.bytes) < minCompressed {
-		return e.bytes
+// Payload returns what was written, compressed. It stands until the next call.
+func (e *Encoder) Payload() []byte {
+	if len(e.Bytes) < minCompressed {
+		return e.Bytes
 	}
-	if most := 1 + s2.MaxEncodedLen(len(e.bytes)-1); cap(e.packed) < most {
+	if most := 1 + s2.MaxEncodedLen(len(e.Bytes)-1); cap(e.packed) < most {
 		e.packed = make([]byte, most)
 	}
 	e.packed = e.packed[:cap(e.packed)]
 	e.packed[0] = payloadS2
-	return e.packed[:1+len(s2.Encode(e.packed[1:], e.bytes[1:]))]
+	return e.packed[:1+len(s2.Encode(e.packed[1:], e.Bytes[1:]))]
 }
 
-func (e *rowEncoder) uint(v uint64) { e.bytes = binary.AppendUvarint(e.bytes, v) }
+// Length is the bytes that were written, before they are compressed.
+func (e *Encoder) Length() int { return len(e.Bytes) }
 
-func (e *rowEncoder) text(s string) { e.bytes = model.AppendText(e.bytes, s) }
+// Held is the bytes of memory that it keeps.
+func (e *Encoder) Held() int { return cap(e.Bytes) + cap(e.packed) }
 
-func (e *rowEncoder) time(t model.Nanos) {
-	e.bytes = binary.LittleEndian.AppendUint64(e.bytes, uint64(t))
+// Encode appends what another encoder writes.
+func (e *Encoder) Encode(write func(dst []byte) []byte) { e.Bytes = write(e.Bytes) }
+
+func (e *Encoder) uint(v uint64) { e.Bytes = binary.AppendUvarint(e.Bytes, v) }
+
+func (e *Encoder) text(s string) { e.Bytes = model.AppendText(e.Bytes, s) }
+
+func (e *Encoder) time(t model.Nanos) {
+	e.Bytes = binary.LittleEndian.AppendUint64(e.Bytes, uint64(t))
 }
 
-func (e *rowEncoder) origin(resource *model.Resource, scope *model.Scope) {
+func (e *Encoder) origin(resource *model.Resource, scope *model.Scope) {
 	place, known := e.resources[resource]
 	if !known {
 		place = len(e.resources)
@@ -77,7 +88,7 @@ func (e *rowEncoder) origin(resource *model.Resource, scope *model.Scope) {
 	}
 	e.uint(uint64(place))
 	if !known {
-		e.bytes = model.AppendResource(e.bytes, orElse(resource, &model.Resource{}))
+		e.Bytes = model.AppendResource(e.Bytes, cmp.Or(resource, &model.Resource{}))
 	}
 	place, known = e.scopes[scope]
 	if !known {
@@ -86,13 +97,13 @@ func (e *rowEncoder) origin(resource *model.Resource, scope *model.Scope) {
 	}
 	e.uint(uint64(place))
 	if !known {
-		e.bytes = model.AppendScope(e.bytes, orElse(scope, &model.Scope{}))
+		e.Bytes = model.AppendScope(e.Bytes, cmp.Or(scope, &model.Scope{}))
 	}
 }
 
 // attributes writes a list; a key as 0 if it is that of the row before, else as its
 // length plus 1 and its bytes.
-func (e *rowEncoder) attributes(list model.Attributes) {
+func (e *Encoder) attributes(list model.Attributes) {
 	e.uint(uint64(len(list)))
 	for i := range list {
 		key := list[i].Key
@@ -100,41 +111,43 @@ func (e *rowEncoder) attributes(list model.Attributes) {
 			e.keys = append(e.keys, "")
 		}
 		if key != "" && colenc.SameText(e.keys[i], key) {
-			e.bytes = append(e.bytes, 0)
+			e.Bytes = append(e.Bytes, 0)
 		} else {
 			e.uint(uint64(len(key)) + 1)
-			e.bytes = append(e.bytes, key...)
+			e.Bytes = append(e.Bytes, key...)
 			e.keys[i] = key
 		}
-		e.bytes = model.AppendValue(e.bytes, list[i].Value)
+		e.Bytes = model.AppendValue(e.Bytes, list[i].Value)
 	}
 }
 
-func (e *rowEncoder) event(row *model.Event) {
+// Event writes a log record.
+func (e *Encoder) Event(row *model.Event) {
 	e.origin(row.Resource, row.Scope)
 	e.time(row.Time)
 	e.time(row.ObservedTime)
 	e.text(row.SeverityText)
 	e.text(row.Name)
-	e.bytes = model.AppendValue(e.bytes, row.Body)
+	e.Bytes = model.AppendValue(e.Bytes, row.Body)
 	e.attributes(row.Attributes)
-	e.bytes = appendID(e.bytes, row.TraceID, row.SpanID)
+	e.Bytes = colenc.AppendID(e.Bytes, row.TraceID, row.SpanID)
 	e.uint(colenc.Zigzag(int64(row.SeverityNumber)))
 	e.uint(uint64(row.Flags))
 	e.uint(uint64(row.DroppedAttributes))
 }
 
-func (e *rowEncoder) span(row *model.Span) {
+// Span writes a span.
+func (e *Encoder) Span(row *model.Span) {
 	e.origin(row.Resource, row.Scope)
-	e.bytes = appendID(e.bytes, row.TraceID, row.SpanID)
-	e.bytes = append(e.bytes, row.ParentID[:]...)
+	e.Bytes = colenc.AppendID(e.Bytes, row.TraceID, row.SpanID)
+	e.Bytes = append(e.Bytes, row.ParentID[:]...)
 	e.time(row.Start)
 	e.time(row.End)
 	e.text(row.Name)
 	e.text(row.TraceState)
 	e.text(row.StatusMessage)
 	e.attributes(row.Attributes)
-	e.bytes = appendNumbers(e.bytes, colenc.Zigzag(int64(row.Kind)), colenc.Zigzag(int64(row.StatusCode)), uint64(row.Flags),
+	e.Bytes = colenc.AppendNumbers(e.Bytes, colenc.Zigzag(int64(row.Kind)), colenc.Zigzag(int64(row.StatusCode)), uint64(row.Flags),
 		uint64(row.DroppedAttributes), uint64(row.DroppedEvents), uint64(row.DroppedLinks))
 	e.uint(uint64(len(row.Events)))
 	for i := range row.Events {
@@ -142,23 +155,23 @@ func (e *rowEncoder) span(row *model.Span) {
 		e.time(event.Time)
 		e.text(event.Name)
 		e.uint(uint64(event.DroppedAttributes))
-		e.bytes = model.AppendAttributes(e.bytes, event.Attributes)
+		e.Bytes = model.AppendAttributes(e.Bytes, event.Attributes)
 	}
 	e.uint(uint64(len(row.Links)))
 	for i := range row.Links {
 		link := &row.Links[i]
-		e.bytes = appendID(e.bytes, link.TraceID, link.SpanID)
+		e.Bytes = colenc.AppendID(e.Bytes, link.TraceID, link.SpanID)
 		e.text(link.TraceState)
 		e.uint(uint64(link.Flags))
 		e.uint(uint64(link.DroppedAttributes))
-		e.bytes = model.AppendAttributes(e.bytes, link.Attributes)
+		e.Bytes = model.AppendAttributes(e.Bytes, link.Attributes)
 	}
 }
 
-// points writes a batch of points as it is: it is packed already.
-func (e *rowEncoder) points(b *model.PointBatch) {
+// Points writes a batch of points as it is: it is packed already.
+func (e *Encoder) Points(b *model.PointBatch) {
 	e.uint(uint64(len(b.Bytes)))
-	e.bytes = append(e.bytes, b.Bytes...)
+	e.Bytes = append(e.Bytes, b.Bytes...)
 	e.uint(uint64(len(b.Origins)))
 	for i := range b.Origins {
 		for _, part := range [...]model.Packed{b.Origins[i].Metric, b.Origins[i].Resource, b.Origins[i].Scope} {
@@ -174,17 +187,17 @@ func (e *rowEncoder) points(b *model.PointBatch) {
 		e.time(model.Nanos(p.Bits))
 		e.uint(uint64(p.Origin))
 		e.uint(uint64(p.Flags))
-		e.bytes = append(e.bytes, byte(p.Number))
+		e.Bytes = append(e.Bytes, byte(p.Number))
 	}
 }
 
-func (e *rowEncoder) stretch(from, to uint32) {
+func (e *Encoder) stretch(from, to uint32) {
 	e.uint(uint64(from))
 	e.uint(uint64(to - from))
 }
 
-// unpackPayload returns the rows of a payload.
-func unpackPayload(payload []byte) (string, error) {
+// UnpackPayload returns the rows of a payload.
+func UnpackPayload(payload []byte) (string, error) {
 	if len(payload) == 0 {
 		return "", errPayload
 	}

@@ -154,6 +154,7 @@ func (l *Loader) beginFields(streams []colenc.Cursor) {
 	}
 }
 
+// Dictionary returns the dictionary of the segment's words, which it unpacks once.
 func (l *Loader) Dictionary() *Dictionary {
 	if l.words == nil {
 		packed := l.Segment.Unpack(nil, l.Segment.Words)

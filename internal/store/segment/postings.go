@@ -20,8 +20,9 @@ const (
 	// MaxLabelBytes is the longest value that is indexed.
 	MaxLabelBytes = 256
 
+	// ScopeKey is the key of a scope's name, which is no attribute.
+	ScopeKey   = "scope"
 	serviceKey = semconv.ServiceName
-	ScopeKey   = "scope" // stands for the scope's name, too
 )
 
 // Keys of what is indexed as labels are, though it is none. No label has such

@@ -24,21 +24,20 @@
 // # Files
 //
 //   - store.go, claim.go, signal.go: the Store, the right to fill it, and what it needs to know about each signal
-//   - log*.go, chunk*.go, view.go: logs of rows, their chunks, and views that need no lock
-//   - segment*.go, row*.go, writer.go, loader.go, dictionary.go, textscan.go: compacted chunks, written and
-//     decoded
-//   - labels.go, labelplace.go, fieldvalues.go, hint.go, wants.go, selection.go, search.go: which
-//     blocks and rows match a query
+//   - log.go, chain*.go, chunk*.go, view.go: logs of rows, their chunks, and views that need no lock
+//   - selection.go, search.go: which blocks and rows match a query
 //   - page.go, traces.go, tail*.go: the queries for rows: pages, traces, live tails
 //   - aggregate*.go: aggregations of metric points
 //   - discover_*.go: the queries for what there is: services, operations, calls, labels, counts,
 //     comparisons, changes
 //   - point*.go, registry.go, series*.go: metric points, and the registry of their series
 //   - profile*.go: profiles
-//   - directory*.go, segmentfile.go, journal.go, durab*.go, damage.go: the directory: files, the
+//   - directory*.go, journal.go, durab*.go, damage.go: the directory: files, the
 //     write-ahead log, recovery, damaged files
 //   - retire.go, cardinality.go, stats.go, panics.go: eviction by age, and figures for operators
 //
-// The packages below are independent of Store. In import order: disk, wal, colenc, intern, budget,
-// ngram, aggregate, profiles.
+// The packages below are independent of Store. In import order: disk and wal write files; colenc,
+// intern, budget and ngram are building blocks; segmentfile is the format of a file; rowcode encodes
+// rows for the write-ahead log; segment holds compacted chunks, with their labels, indexes and the
+// search in them; aggregate and profiles.
 package store

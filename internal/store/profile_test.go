@@ -32,7 +32,7 @@ func TestProfilesTakeTheirMemoryFromTheOthers(t *testing.T) {
 	others, _ := capacities()
 	require.EqualValues(t, 100<<20, others)
 	resource, scope := &model.Resource{}, &model.Scope{}
-	for i := range 60_000 {
+	for i := range 100_000 {
 		_, err := s.AppendProfiles([]model.Profile{{
 			Resource: resource, Scope: scope, Time: model.Nanos(now.UnixNano()), Type: model.ProfileType{Name: "cpu"},
 			Dictionary: &model.ProfileDictionary{Frames: []model.Frame{{Function: fmt.Sprintf("some.package/function%d", i)}}, Stacks: [][]uint32{{0}}},

@@ -14,7 +14,7 @@ import (
 )
 
 // asks has a desk that skips a step from the middle of what is asked about on,
-// while the printer's queue, which nobody calls, holds so many.
+// while the printer's queue, which no one calls, holds so many.
 func asks(t *testing.T, queued float64) *desk {
 	t.Helper()
 	d := newDesk(t, Config{Asked: model.TimeRange{Start: begin + 100*second, End: begin + 180*second}})

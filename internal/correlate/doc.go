@@ -23,20 +23,20 @@
 //  5. admission (group.go) adds each set to an open group of the incidentBook, reopens one, or opens a
 //     new one. home.go and split.go decide which, and whether one group is two.
 //  6. lifecycle (lifecycle.go) moves each group from open to resolved, by the requests it affects
-//     (outcome.go, victim.go); spread finds out whom else it affects (upstream.go, impact.go).
+//     (outcome.go, victim.go); spread finds the other services that it affects (upstream.go, impact.go).
 //  7. describer (describe.go) returns the groups that changed as findings. The sentences are written in
 //     package report, from typed facts (fact.go).
 //
-// All of these ask the topology (place.go) who calls whom and what runs where, and some ask hosts about
-// CPU and memory (kernelcount.go). None knows the Engine, and each knows only the parts that it needs;
+// All of these query the topology (place.go) for the services that call each other and the places where
+// they run, and some query hosts for CPU and memory (kernelcount.go). None knows the Engine, and each knows only the parts that it needs;
 // Engine.observers and Engine.judges connect them.
 //
 // # Packages below, in import order
 //
 //   - bound, hash, lru: bounded texts, ids, and tables of bounded length
-//   - baseline: what is usual of a quantity, and when and how strongly it changed
+//   - baseline: the ordinary values of a quantity, and when and how strongly it changed
 //   - bucket: time in buckets
-//   - origin: where a record comes from; logtemplate: what a log line says
+//   - origin: where a record comes from; logtemplate: the templates of log lines
 //   - failure, kernelrule, redmetric, linerun, sampled, hotspot: rules for one sort of record each
 //   - detect: detectors that need no graph
 //   - report: the sentences

@@ -73,7 +73,7 @@ func TestWhatIsSaidMoreLessOrForTheFirstTimeIsASign(t *testing.T) {
 	assert.NotEmpty(t, found["using the cache for order <*>"].evidence)
 	for _, g := range found {
 		assert.GreaterOrEqual(t, g.strength, float64(baseline.HintStrength))
-		assert.False(t, g.alarms(baseline.HintStrength), "nobody is woken by what is no error")
+		assert.False(t, g.alarms(baseline.HintStrength), "lines without an error page no one")
 	}
 	assert.Empty(t, s.all)
 }
@@ -128,7 +128,7 @@ func TestSeverityIsReadFromTheText(t *testing.T) {
 		"ERROR:root:cannot read":                            model.SeverityError,
 		"<critical> no disk":                                model.SeverityFatal,
 		"INFO 0 of 7 ended in ERROR":                        model.SeverityInfo,
-		"an error is what nobody wants":                     model.SeverityUnspecified,
+		"an error is what no one wants":                     model.SeverityUnspecified,
 		"":                                                  model.SeverityUnspecified,
 	} {
 		assert.Equal(t, want, logtemplate.SeverityOf(&model.Event{}, text), text)

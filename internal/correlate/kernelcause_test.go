@@ -230,7 +230,7 @@ func TestACumulativeDistributionIsReadByWhatItGrewBy(t *testing.T) {
 	assert.Equal(t, 1, newest(e.measures.series).strange)
 }
 
-// Who uses up a quota is known a moment after whom it hits.
+// The service that uses up a quota is known a moment after those that it slows down.
 func TestAHogThatIsKnownLateIsTheOnlyCause(t *testing.T) {
 	s := &seen{shop: newShop(t, Config{})}
 	periods, pay, hog := 0.0, 0.0, 0.0

@@ -30,7 +30,7 @@ const (
 	placeByChance = 0.05
 )
 
-// topology answers questions about the service graph: who calls whom, and what runs where.
+// topology answers questions about the service graph: which service calls which, and where each runs.
 type topology struct {
 	time  *bucket.Time
 	graph *graph

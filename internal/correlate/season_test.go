@@ -45,7 +45,7 @@ func usualOf(minute int) float64 {
 }
 
 func TestWhatComesAtThisHourEachDayIsNoChange(t *testing.T) {
-	assert.Positive(t, daily(t, 1, usualOf), "on the first day nobody knows")
+	assert.Positive(t, daily(t, 1, usualOf), "on the first day it is not known")
 	assert.Zero(t, daily(t, 4, usualOf), "on the fourth it is usual")
 }
 

@@ -46,10 +46,10 @@ func TestWhatAServerStartsIsNoIncidentWhere(t *testing.T) {
 		program, path string
 		parent        string
 	}{
-		"it is a shell":              {3700, "sh", "/bin/sh", "pay"},
-		"nobody knows what is usual": {600, "xmrig", "/dev/shm/xmrig", "pay"},
-		"it serves nobody":           {3700, "build", "/tmp/go-build/build", "go"},
-		"it is its own":              {3700, "worker", "/usr/lib/pay/worker", "pay"},
+		"it is a shell":             {3700, "sh", "/bin/sh", "pay"},
+		"its baseline is not known": {600, "xmrig", "/dev/shm/xmrig", "pay"},
+		"it serves no one":          {3700, "build", "/tmp/go-build/build", "go"},
+		"it is its own":             {3700, "worker", "/usr/lib/pay/worker", "pay"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &seen{shop: newShop(t, Config{})}

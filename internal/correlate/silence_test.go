@@ -46,7 +46,7 @@ func TestASilenceOfAllIsThatOfTheWay(t *testing.T) {
 	s := newShop(t, Config{})
 	s.reports(70, "front", "pay", "cart")
 	s.reports(3)
-	assert.Empty(t, s.all, "nobody reports")
+	assert.Empty(t, s.all, "no one reports")
 	s.reports(3, "front")
 	assert.Empty(t, s.all, "two of three are silent")
 }
@@ -94,7 +94,7 @@ func TestASilentCalleeExplainsTheErrorsOfItsCallers(t *testing.T) {
 }
 
 // A service that is replaced under another name, or drained and then stopped, hurts
-// nobody: its callers go on.
+// no one: its callers go on.
 func TestASilenceThatNoCallerFeelsIsNoIncident(t *testing.T) {
 	s := newShop(t, Config{})
 	for range 6 * 12 {

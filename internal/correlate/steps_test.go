@@ -19,7 +19,7 @@ import (
 type desk struct {
 	*shop
 	t      testing.TB
-	caller string // who asks, "" for nobody that is known
+	caller string // who asks, "" for a caller that is not known
 }
 
 func newDesk(t testing.TB, config Config) *desk { return &desk{shop: newShop(t, config), t: t} }

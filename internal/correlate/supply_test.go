@@ -68,7 +68,7 @@ func TestWhatTurnedBeforeTurnsAgain(t *testing.T) {
 			warned[i/90]++
 		}
 	}
-	assert.Positive(t, warned[0], "the first time nobody knows")
+	assert.Positive(t, warned[0], "the first time it is not known")
 	assert.Equal(t, [3]int{}, [3]int(warned[1:]))
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// spread finds out whom an incident affects.
+// spread finds the services that an incident affects.
 type spread struct {
 	time     *bucket.Time
 	graph    *graph

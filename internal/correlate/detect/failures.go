@@ -11,7 +11,7 @@ import (
 
 const (
 	// leastFailures is the least share of calls that must fail: what fails less often is
-	// retried and noticed by nobody.
+	// retried and noticed by no one.
 	leastFailures = 0.02
 	// novelty is twice the logarithm of the odds that a failure never seen before is of a
 	// fault rather than chance, a thousand to one: as far as many calls without it show

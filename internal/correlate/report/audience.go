@@ -11,7 +11,7 @@ import (
 	"github.com/tapio/tapio/internal/model"
 )
 
-// SRE is the text for whoever is on call: what it is, whom it hurts, what to do.
+// SRE is the text for whoever is on call: what it is, which requests it affects, what to do.
 func (i *Incident) SRE(actions []model.RecommendedAction) string {
 	lines := []string{i.CauseText()}
 	if i.Kind == model.GroupIncident {

@@ -15,7 +15,7 @@ const (
 )
 
 // discordScores is the distance of each window from its nearest neighbour before, over
-// the median of these distances so far. It is 1 for a window as unlike as usual.
+// the median of these distances so far. It is 1 for a window like most others.
 func discordScores(list []vector) []float64 {
 	scores := make([]float64, len(list))
 	scaled := make([]vector, len(list))
